@@ -276,7 +276,8 @@ func (s *Session) Exists(ctx context.Context, path string) (stat zk.Stat, ok boo
 
 // Sync waits until the server has caught up with the ensemble's leader as of now. It proves nothing
 // about requests whose answers were lost. If the leader has been deposed and does not know that
-// yet, its state is old. See [Session.QuorumSync].
+// yet, its state is old. The leader itself does not wait: it may apply a write a moment after a
+// follower has acknowledged it. See [Session.QuorumSync].
 func (s *Session) Sync(ctx context.Context, path string) error {
 	_, err := s.repeat(ctx, "sync", path, wire.Op{Kind: wire.OpSync})
 	return err

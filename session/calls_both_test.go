@@ -22,7 +22,7 @@ func TestTheChrootAppliesToEveryCallWatchAndMulti(t *testing.T) {
 		ctx := within(t, hang)
 		admin := c.admin()
 		real := func(path string) bool {
-			_, err := admin.Sync("/") // it may be connected to a server that lags
+			_, err := admin.Multi(&zk.CheckVersionRequest{Path: "/", Version: -1}) // it may be connected to a server that lags
 			must(t, err)
 			ok, _, err := admin.Exists(c.chroot + path)
 			must(t, err)

@@ -283,10 +283,11 @@ func (c *Client) awaitIdle(s *Session) {
 // ephemeral znodes. Close waits for each term, lock or permit that was not released, and for each
 // callback that has not returned, at most for the recipe's DrainTimeout, 30 s by default. So if a
 // Release was forgotten, Close takes that long. If a term, lock or permit was lost, Close does not
-// wait for its work. After 2 s Config.Logger gets a line that names what it waits for. When Close
-// returns, nothing of the client is left running. It may be called more than once and from several
-// goroutines, but not from a recipe's callback: Close would wait for that callback. The error is
-// always nil; it is there for io.Closer.
+// wait for its work. While no server answers, Close takes up to three quarters of a lease and a
+// third of the session timeout more, 8 s by default. After 2 s Config.Logger gets a line that names
+// what it waits for. When Close returns, nothing of the client is left running. It may be called
+// more than once and from several goroutines, but not from a recipe's callback: Close would wait
+// for that callback. The error is always nil; it is there for io.Closer.
 func (c *Client) Close() error {
 	c.end(ErrClosed)
 	<-c.stopped

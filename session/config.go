@@ -45,9 +45,9 @@ type Config struct {
 
 	// Dial makes the network connections, in place of TCP: for proxies and tests. It gets each
 	// server as host:port, just as the connect string has it. It must return by the end of its
-	// context. While the requests that the server has not answered take at most 8 KiB, a write to a
-	// connection must not wait. Sockets have room for that. The goroutine that makes such a request
-	// writes it, and its context cannot end that write.
+	// context. A write must not wait while the requests without an answer have at most 8 KiB
+	// together: the buffer of a socket has room for that. The goroutine that makes a request writes
+	// it, and the context of the request cannot end that write.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// TLS, if set, is used with every server. The certificate is verified for the server's name in
@@ -75,10 +75,11 @@ type Config struct {
 
 	// EphemeralBytes bounds the paths of the ephemeral znodes of one session, all together. When
 	// the session ends, a server writes them into one transaction. If the ensemble cannot read that
-	// transaction back, the ensemble is lost. A place takes some 60 bytes and its directory's path.
-	// Default 1 MiB, half of what servers with default settings read. Lower it if the servers'
-	// jute.maxbuffer is lower: it must not be larger than that. A create beyond it is refused with
-	// [ErrTooManyEphemerals]. [Open] refuses a value without room for a heartbeat and one place.
+	// transaction back, the ensemble loses its quorum and cannot start again. A place takes some 60
+	// bytes and its directory's path. Default 1 MiB, half of what servers with default settings
+	// read. Lower it if the servers' jute.maxbuffer is lower: it must not be larger than that. A
+	// create beyond it is refused with [ErrTooManyEphemerals]. [Open] refuses a value without room
+	// for a heartbeat and one place.
 	EphemeralBytes int
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it. It
@@ -214,9 +215,12 @@ const maxRecipePath = 4096
 
 // CheckPath reports what is wrong with the path of a recipe. It checks what [CheckPath] checks.
 // Beyond that, the path must not be "/" or [Config.Beats], and must not have more than 4096 bytes.
-// The error matches zk.ErrInvalidPath.
+// The error matches zk.ErrInvalidPath. It also reports that the Client is nil or zero, so a recipe
+// needs no other check of its client.
 func (c *Client) CheckPath(path string) error {
 	switch {
+	case c == nil || c.Context() == nil:
+		return errors.New("the client is nil or zero; want one from session.Open")
 	case len(path) > maxRecipePath:
 		return badPath{fmt.Errorf("path of %d bytes; want at most %d", len(path), maxRecipePath)}
 	case path == "/":

@@ -10,6 +10,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -272,8 +273,7 @@ func TestEnsurePathNeedsNoPermissionOnWhatIsThere(t *testing.T) {
 		_, s := c.protected(steady)
 		ctx := within(t, hang)
 		must(t, s.EnsurePath(ctx, "/a/b/c", nil))
-		_, err := c.admin().SetACL(c.chroot+"/a/b", []zk.ACL{{Perms: zk.PermAdmin, Scheme: "world", ID: "anyone"}}, -1)
-		must(t, err)
+		stage.SetACL(t, c.Servers, c.chroot+"/a/b", zk.WorldACL(zk.PermAdmin))
 		if err := s.EnsurePath(ctx, "/a/b/c", nil); err != nil {
 			t.Errorf("a znode that is there: %v", err)
 		}

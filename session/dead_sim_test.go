@@ -115,6 +115,39 @@ func TestADeadServerAmongThoseThatRefuseDoesNotTakeLongerEachTime(t *testing.T) 
 	}
 }
 
+// A handshake may never be answered: see Session.patience.
+func TestAHandshakeThatIsNeverAnsweredCostsNoSessionTimeout(t *testing.T) {
+	for seed := range int64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			e := zktest.Start(t, zktest.Config{Servers: 3, InMemory: true, Tick: 2 * time.Second, Latency: time.Millisecond, Seed: seed, Logf: func(string, ...any) {}})
+			client := open(t, e.ConnectString(), session.Config{Timeout: 10 * time.Second, Lease: 400 * time.Millisecond, Dial: e.Host("a").Dial})
+			s := established(t, client)
+			held(t, s)
+			D := s.LeaseTime()
+			for _, x := range e.Servers() {
+				x.Freeze()
+			}
+			await.Sleep(2 * D)
+			unanswered := e.On(zktest.Match{Op: zktest.OpConnect}, zktest.DropReply)
+			back := time.Now()
+			for _, x := range e.Servers() {
+				x.Thaw()
+			}
+			await.Sleep(10 * time.Millisecond)
+			if unanswered.Hits() == 0 {
+				t.Error("nothing was asked")
+			}
+			unanswered.Remove()
+			_, _, err := s.Get(t.Context(), "/")
+			must(t, err)
+			if took := time.Since(back); took > 5*D/2 {
+				t.Errorf("seed %d: connected after %v, with a lease of %v", seed, took, D)
+			}
+			client.Close()
+		})
+	}
+}
+
 // doors is a Dial to an ensemble.
 type doors struct {
 	e *zktest.Ensemble

@@ -50,18 +50,24 @@
 // # What happens when
 //
 //   - A server dies or closes the connection: the session dials the other servers at once, in
-//     random order, and that server last. Names are resolved again. The session goes on.
-//   - A server falls silent: with a [Hold], a beat without an answer for D/4 moves the session to
-//     the next server. If the next beat is not answered either, each further move doubles the time
-//     that a beat gets, up to T/4. An answered beat ends that: the next beat gets at most twice the
-//     time of the answered one, and at least D/4. Without a Hold, the session moves after 2T/3
-//     without an answer. Watch events do not count as answers: they can arrive when nothing reaches
-//     the server any more.
+//     random order, and that server last. Names are resolved again. The session goes on. If two
+//     connections in a row do not last, it waits before it dials again.
+//   - A server falls silent: with a [Hold], a beat gets D/4. If it is not answered in that time,
+//     the session moves to the next server, where the next beat gets D/4, too. After that each move
+//     doubles the time, up to T/4. With D = 4 s and T = 12 s, beats get 1 s, 1 s, 2 s, 3 s, 3 s. An
+//     answer ends that: the next beat gets at most twice the time that the answer took, and at
+//     least D/4. Without a Hold, the session moves after 2T/3 without an answer. Watch events do
+//     not count as answers: they can arrive when nothing reaches the server any more.
 //   - A server does not answer, whether it accepts connections or not: an attempt gets T/4 for TCP,
 //     TLS and ZooKeeper's handshake together, or D/8 while a lease runs. With more than four
-//     addresses it gets less, so that a round of all of them takes at most T, or D/2. Each time
-//     that as many attempts have run out of time as there are addresses, the time of an attempt
-//     doubles, up to T. An attempt that is refused at once does not count.
+//     addresses it gets less, so that a round of all of them takes at most T, or D/2. When as many
+//     attempts have run out of time as there are addresses, an attempt gets twice as long, and so
+//     on, up to T: with T = 12 s and three silent servers, 3 s in the first round, then 6 s, then
+//     12 s. An attempt that is refused at once does not count.
+//   - A server never answers a handshake. A follower answers only one of several handshakes of a
+//     session that it validates at the same time, and the others may be those that the session has
+//     given up. So with a [Hold] whose lease is over, an attempt gets at most as long as no server
+//     has answered before, and at least what it gets while a lease runs.
 //   - No server can be used: between two rounds of attempts the session waits up to 2 s, less with
 //     a short T, and up to D/4 with a [Hold]. [Client.Status] tells each one's last failure.
 //   - The session expires: it is over, and its leases are over, too. All calls return, and the
@@ -84,7 +90,7 @@
 // A server that has lost its quorum answers pings and reads for a while, although the rest of the
 // ensemble may have expired the session already. The time at which the ensemble expires a session
 // depends on the timing inside its servers. So the lease depends on neither. It depends only on the
-// order of the writes.
+// order of the writes, and on the rates of the clocks.
 //
 // A place is an ephemeral znode that [Session.CreatePlace] has created. With its first place a
 // session creates its heartbeat, an ephemeral znode in the directory [Config.Beats]. While the
@@ -162,18 +168,20 @@
 //     to clean up. If Close waits for more than 2 s, it logs the names of what it waits for.
 //   - [Client.CheckPath] checks the path of a recipe, and [CheckPath] any path. [OutcomeOf] tells
 //     what became of a request. [Permanent] tells whether trying again can help.
+//   - [Client.LeaseAsked] returns [Config.Lease], for checks before there is a session.
 //
 // A place, from its create to its deletion:
 //
 //   - [Session.EnsureNode] makes the path. [Session.CreatePlace] creates a place, and
 //     [Session.CreatePlaces] several at once, each a [Place]. Both create the session's heartbeat.
-//     For a znode that is created by another call, use [Session.EnsureHeartbeat].
+//     For a znode that is created by another call, use [Session.EnsureHeartbeat], and [Session.ACL]
+//     where the caller has given no ACL.
 //   - [Session.SeeThrough] is for a caller that may give up: it leaves the time to finish the
 //     create and the departure.
 //   - [Session.Watch] tells when the znode has changed. [Session.Hold] and [Session.Reserve] keep a
 //     [Lease] for it. [Session.HoldNamed] does so for a znode whose name others may use.
 //     [Hold.Keep] turns a reserved place into one that each beat checks. [Hold.Renew] asks for a
-//     beat now. [Hold.Born] tells the czxid of a place that a beat has created.
+//     beat now. [Hold.Czxid] tells the czxid of a place that a beat has created.
 //   - [Session.EnsureDeleted] and [Session.DeleteInBackground] delete the znode. The operations of
 //     [Session.Notice] tell the next in line that the work has stopped. [Session.WithoutNotice]
 //     leaves them out if they are refused. The next in line calls [Watch.AwaitNotice] and
@@ -190,7 +198,8 @@
 //   - [Session.AskChildren] and [Session.AskData] read without waiting. They can be sent right
 //     after a create.
 //   - [Session.WatchTree] watches a znode and all below it.
-//   - [Session.LeaseTime] and [Session.LeaseAsked] tell D. [Session.Places] tells how many places
+//   - [Session.LeaseTime] tells D. [Session.LeaseAsked] returns [Config.Lease], which is longer if
+//     the servers have granted a short session timeout. [Session.Places] tells how many places
 //     share the beats.
 //
 // If such a function takes a channel, it sends signals to it without blocking: give the channel

@@ -49,8 +49,9 @@ var ErrTooLarge = errors.New("session: request too large")
 
 // ErrTooManyEphemerals is the error of a create that would give one session more ephemeral znodes
 // than [Config.EphemeralBytes] allows. It was not sent. There is room again when some of the znodes
-// are gone. If one create alone needs more than that limit, trying again cannot help, and
-// [Permanent] returns true for the error.
+// are gone. A sequential create without an answer uses room until the session ends, because nobody
+// knows the name of its znode; [Session.CreateProtected] finds it out. If one create alone needs
+// more than that limit, trying again cannot help, and [Permanent] returns true for the error.
 var ErrTooManyEphemerals = errors.New("session: too many ephemeral znodes in one session")
 
 // Outcome tells what became of a request.

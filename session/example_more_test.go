@@ -129,7 +129,7 @@ func ExampleSession_ACL() {
 	if _, err := owner.Create(ctx, "/address", []byte("10.1.2.3:8080"), 0, acl); err != nil {
 		log.Fatal(err)
 	}
-	if err := guest.Sync(ctx, "/address"); err != nil { // its server may lag behind
+	if _, err := guest.QuorumSync(ctx, "/address"); err != nil { // its server may lag behind
 		log.Fatal(err)
 	}
 	data, _, err := guest.Get(ctx, "/address")

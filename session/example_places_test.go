@@ -59,7 +59,7 @@ func ExampleSession_CreatePlaces() {
 		for hold.Lease() == nil {
 			<-wake
 		}
-		token := hold.Born() // without a read, because a beat has created it
+		token := hold.Czxid() // without a read, because a beat has created it
 		fmt.Println(path[:6], strings.HasSuffix(path, "lock-0000000000"), hold.Lease().Valid(), token > 0)
 		hold.Release()
 		own.Stop()

@@ -16,7 +16,7 @@ import (
 // One session holds two places and is cut off. Another session sees no beat of it, and takes over,
 // long before the ensemble would end the first session.
 func ExampleSession_Listen() {
-	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
+	e, err := zktest.New(zktest.Config{Servers: 3, Tick: time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func ExampleSession_Listen() {
 // A place that waits needs no lease. While the session beats for another place, it has a lease all
 // the same. So it need not wait for one when it becomes the first.
 func ExampleSession_Reserve() {
-	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
+	e, err := zktest.New(zktest.Config{Servers: 3, Tick: time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 // testServers starts an ensemble inside this process, in place of a real one.
 func testServers() (connect string, stop func()) {
-	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
+	e, err := zktest.New(zktest.Config{Servers: 3, Tick: time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

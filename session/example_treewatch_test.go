@@ -35,7 +35,7 @@ func ExampleSession_WatchTree() {
 	w := s.WatchTree("/app", 0, true, wake)
 	defer w.Stop()
 	restore := func() { // a new connection has none of the watches
-		if w.Standing() {
+		if w.Armed() {
 			return
 		}
 		if err := w.Restore(ctx, w.Connection(), nil, nil); err != nil {
@@ -54,7 +54,7 @@ func ExampleSession_WatchTree() {
 	<-wake // after an event, and after a reconnect
 	restore()
 	for _, ev := range w.Events() {
-		fmt.Println(ev.Type, ev.Path, w.Standing())
+		fmt.Println(ev.Type, ev.Path, w.Armed())
 	}
 	fmt.Println("one watch for all:", w.Covered() == w.Connection()) // the servers can do that
 	// Output:

@@ -9,7 +9,7 @@ import (
 
 // A Hold keeps a lease for a place: an ephemeral znode of the session that [Session.CreatePlace]
 // has created. While there is at least one Hold, the session sets its heartbeat four times per D.
-// The number of Holds does not change that. Each of these beats checks the places in the same
+// Up to some 3,000 Holds do not change that. Each of these beats checks the places in the same
 // transaction, and extends their leases. All methods may be called from any goroutine.
 type Hold struct {
 	s    *Session
@@ -25,7 +25,7 @@ type Hold struct {
 
 	checked clock.Instant // when the latest beat that has checked it began
 
-	born int64 // see Born; never changes
+	born int64 // see Czxid; never changes
 }
 
 // Hold begins to keep a lease for the place that own watches. The caller should read own with
@@ -71,9 +71,9 @@ func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
 	return h
 }
 
-// Born returns the czxid of a place that a beat has created, see [Session.CreatePlaces]. It is 0
+// Czxid returns the czxid of a place that a beat has created, see [Session.CreatePlaces]. It is 0
 // for other places: only a read can tell their czxid.
-func (h *Hold) Born() int64 { return h.born }
+func (h *Hold) Czxid() int64 { return h.born }
 
 // Places returns how many places the session holds or has reserved.
 func (s *Session) Places() int {

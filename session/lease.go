@@ -46,7 +46,7 @@ func (l *Lease) Remaining() time.Duration {
 	}
 }
 
-// Deadline returns the civil time at which the lease ends if nothing extends it. It is for display
+// Deadline returns the wall time at which the lease ends if nothing extends it. It is for display
 // and for other processes. For decisions use Valid or Remaining.
 func (l *Lease) Deadline() time.Time { return l.clock.Wall().Add(l.Remaining()) }
 

@@ -130,24 +130,7 @@ func (c *cluster) follower() int {
 }
 
 // admin returns a plain connection straight to the servers.
-func (c *cluster) admin() *zk.Conn { return admin(c.t, c.Servers) }
-
-func admin(t testing.TB, servers stage.Servers) *zk.Conn {
-	t.Helper()
-	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), timeout)
-		defer cancel()
-		return servers.Dial(ctx, network, address)
-	}
-	conn, _, err := zk.Connect(servers.Addrs(), 10*time.Second, zk.WithLogger(silence{}), zk.WithDialer(dial))
-	must(t, err)
-	t.Cleanup(conn.Close)
-	return conn
-}
-
-type silence struct{}
-
-func (silence) Printf(string, ...any) {}
+func (c *cluster) admin() *zk.Conn { return stage.RawConn(c.t, c.Servers) }
 
 var open, must = stage.Open, stage.Must
 

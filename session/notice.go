@@ -78,9 +78,9 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 // once, on the present connection, and does not wait for the answer. The channel is closed when the
 // server has answered or the connection is lost, or at once if no request is sent. Call AwaitNotice
 // again after a reconnect, or if the server may not have received the request. No request is sent
-// if there is no connection, or if it was sent on this connection already. There are two more
-// cases: this session may not give notice, so others may not either; or the server cannot remove
-// watches, and would keep a watch for a notice that does not come.
+// in four cases: there is no connection; it was sent on this connection already; this session may
+// not give notice, so others may not either; or the server cannot remove watches, and would keep a
+// watch for a notice that does not come.
 func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	done := make(chan struct{})
 	if conn, full := w.awaitNotice(); conn == nil {

@@ -18,7 +18,8 @@ func TestNoticeOnRealServers(t *testing.T) {
 	for _, given := range []bool{true, false, true} {
 		path, err := leaver.CreatePlace(ctx, dir, "n-", nil, nil)
 		must(t, err)
-		must(t, other.Sync(ctx, path))
+		_, err = other.QuorumSync(ctx, path)
+		must(t, err)
 		wake := make(chan struct{}, 1)
 		w := other.Watch(path, wake)
 		answered := w.AwaitNotice()

@@ -7,13 +7,14 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // CheckPath refuses what a server refuses, and nothing else.
 func TestPathsAreRefusedAsTheServersRefuseThem(t *testing.T) {
 	e := three(t)
-	conn := admin(t, e)
+	conn := stage.RawConn(t, e)
 	s := established(t, open(t, e.ConnectString(), session.Config{}))
 	must(t, s.EnsurePath(within(t, hang), "/paths", nil))
 	var names []string

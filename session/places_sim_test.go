@@ -52,8 +52,8 @@ func TestPlacesThatABeatHasCreatedHaveALease(t *testing.T) {
 			wake := make(chan struct{}, 1)
 			h := b.s.Reserve(b.s.Watch(path, wake), wake)
 			l := h.Lease()
-			if l == nil || h.Born() != czxid {
-				t.Fatalf("%s has the lease %v, and was created at %d; want %d", path, l, h.Born(), czxid)
+			if l == nil || h.Czxid() != czxid {
+				t.Fatalf("%s has the lease %v, and was created at %d; want %d", path, l, h.Czxid(), czxid)
 			}
 			// The lease counts from before the create, as with every beat.
 			if rest := l.Remaining(); rest > b.s.LeaseTime()-time.Since(begun) {

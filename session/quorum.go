@@ -20,7 +20,8 @@ import (
 //
 // [Session.Sync] is cheaper, and tells none of this. A server that was the ensemble's leader, and
 // does not know yet that it has been deposed, answers a sync from its old state. But it cannot
-// commit a write.
+// commit a write. And a leader answers its own clients' syncs at once, although it may not have
+// applied yet what a follower has acknowledged.
 func (s *Session) QuorumSync(ctx context.Context, path string) (there bool, err error) {
 	_, err = again(ctx, s, func() ([]zk.MultiResponse, error) {
 		return s.Multi(ctx, &zk.CheckVersionRequest{Path: path, Version: -1})

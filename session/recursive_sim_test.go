@@ -31,7 +31,7 @@ func whole(t *testing.T, s *session.Session, path string) *session.TreeWatch {
 // restore restores the watches, on another connection if necessary.
 func restore(t *testing.T, s *session.Session, w *session.TreeWatch, paths ...string) {
 	t.Helper()
-	for !w.Standing() {
+	for !w.Armed() {
 		if err := w.Restore(t.Context(), w.Connection(), paths, paths); err != nil && (s.Err() != nil || t.Context().Err() != nil) {
 			t.Fatal(err)
 		}

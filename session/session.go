@@ -196,18 +196,29 @@ func (s *Session) finish(reason error) {
 // T. While a lease runs, it may take D/2, so that the lease is not lost because of servers that do
 // not answer. An attempt takes at most a quarter of that. The bound doubles each time that n
 // attempts have run out of time, up to T: a handshake may really take that long.
+//
+// But a handshake may also never be answered: of several handshakes of one session a follower
+// answers only one, if it validates them at the same time (Learner.pendingRevalidations). The
+// others may be those that were given up while the server stood still. So a session that holds
+// places waits at most as long as no server has answered before. It must connect soon after the
+// servers can be used again.
 func (s *Session) patience(n int) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.timeout
-	if !s.heart.until.Passed(s.clock.Now()) {
-		d = min(s.leaseTime/dialRound, d)
+	now, parts := s.clock.Now(), time.Duration(max(n, 4))
+	short, d := min(s.leaseTime/dialRound, s.timeout)/parts, s.timeout/parts
+	runs := !s.heart.until.Passed(now)
+	if runs {
+		d = short
 	}
-	d /= time.Duration(max(n, 4))
 	for range min(s.late/max(n, 1), 10) {
 		d *= 2
 	}
-	return min(d, s.timeout)
+	d = min(d, s.timeout)
+	if held, _ := s.heldPlaces(); held && !runs {
+		d = min(d, max(now.Sub(s.alive), short))
+	}
+	return d
 }
 
 // pause bounds the time between two rounds of attempts that have failed. A session that holds

@@ -29,11 +29,11 @@ type TreeWatch struct {
 	wake  chan<- struct{}
 
 	// Guarded by s.mu.
-	reading  map[string]int // paths, with the chroot, that are being read
-	events   []zk.Event     // not fetched yet
-	since    int64          // all changes up to this zxid were reported on earlier connections
-	standing uint64         // the connection on which all watches are set; 0 if none
-	covered  uint64         // the connection on which one watch for all is set
+	reading map[string]int // paths, with the chroot, that are being read
+	events  []zk.Event     // not fetched yet
+	since   int64          // all changes up to this zxid were reported on earlier connections
+	armed   uint64         // the connection on which all watches are set; 0 if none
+	covered uint64         // the connection on which one watch for all is set
 }
 
 // WatchTree begins to watch the znodes at and below path. since is the value that [TreeWatch.Since]
@@ -148,17 +148,18 @@ func (w *TreeWatch) tell(ev zk.Event) {
 
 // broken notes that there is another connection. The caller holds s.mu.
 func (w *TreeWatch) broken() {
-	if w.standing != 0 && w.standing == w.s.connection {
+	if w.armed != 0 && w.armed == w.s.connection {
 		w.since = w.s.latestZxid() // on the new one, nothing has been answered yet
 	}
-	w.standing = 0
+	w.armed = 0
 }
 
-// Standing reports whether all watches are set: Restore has succeeded on the present connection.
-func (w *TreeWatch) Standing() bool {
+// Armed reports whether the server will report the next change: all watches are set. Then Restore
+// has succeeded on the present connection.
+func (w *TreeWatch) Armed() bool {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	return w.standing != 0 && w.standing == w.s.connection && w.s.state == StateConnected
+	return w.armed != 0 && w.armed == w.s.connection && w.s.state == StateConnected
 }
 
 // Covered returns the number of the connection on which one recursive watch covers the whole tree,
@@ -186,7 +187,7 @@ func (w *TreeWatch) Connection() uint64 {
 func (w *TreeWatch) Since() int64 {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	if w.standing != 0 && w.standing == w.s.connection {
+	if w.armed != 0 && w.armed == w.s.connection {
 		return w.s.latestZxid()
 	}
 	return w.since
@@ -208,7 +209,7 @@ const restoreBytes = 128 << 10
 // of these znodes. If a znode has changed, or was deleted, after the transaction up to which all
 // changes have been reported, there is an event instead. Restore sends one request for each 128 KiB
 // of paths. It does so only on the connection of that number. On another connection it does
-// nothing, and Standing still returns false.
+// nothing, and Armed still returns false.
 //
 // The single watch for all is set last, so that nothing is missed in between. A server handles the
 // requests of a connection one after another. If a change comes before the one-shot watches are
@@ -236,7 +237,7 @@ func (w *TreeWatch) Restore(ctx context.Context, connection uint64, data, childr
 	data = w.outsideRoots(data)
 	s.mu.Unlock()
 	if on.number != connection {
-		return nil // Standing reports that nothing was done
+		return nil // Armed reports that nothing was done
 	}
 	for len(data)+len(children) > 0 {
 		var body []byte
@@ -253,7 +254,7 @@ func (w *TreeWatch) Restore(ctx context.Context, connection uint64, data, childr
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.connection == connection {
-		w.standing = connection
+		w.armed = connection
 	}
 	return nil
 }

@@ -290,3 +290,7 @@ func TestUpstreamCloseGetsStuckWhenWritesFail(t *testing.T) {
 		}
 	}
 }
+
+type silence struct{}
+
+func (silence) Printf(string, ...any) {}

@@ -30,7 +30,9 @@ type Config struct {
 	MinSessionTimeout, MaxSessionTimeout time.Duration
 
 	// InitLimit is how many ticks a follower may take to join its leader: 10 by default. SyncLimit
-	// is how many ticks it may be silent: 5 by default.
+	// is how many ticks it may be silent: 5 by default, so half a second with the default Tick. On
+	// a busy machine the servers themselves may be late by that, and several servers lose their
+	// quorum for a moment. If a test on sockets must not see that, set Tick to a second.
 	InitLimit, SyncLimit int
 
 	// ElectionTime passes between the loss of a leader and the choice of the next: two ticks, at
@@ -42,7 +44,7 @@ type Config struct {
 	ContainerCheck time.Duration
 
 	// ExtendedTypes allows znodes with a time to live, as the servers' property
-	// extendedTypesEnabled does. By default it is refused, there and here.
+	// extendedTypesEnabled does. By default real servers and this package refuse them.
 	ExtendedTypes bool
 
 	// Each frame and packet, in each direction, is delayed by Latency plus a random part of Jitter.

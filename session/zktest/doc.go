@@ -92,6 +92,7 @@
 //   - [Ensemble.ExpireSession] ends a session.
 //   - A [Host] is a machine that clients run on, a [Conn] one connection. Both can be held, delayed
 //     and cut, and can lose frames, in either direction. Hold is what a network that is down does.
+//     It is also what others see of a process that is paused: hold its host, and let the time pass.
 //     A connection that has lost frames breaks at Heal.
 //   - A [Server] can be killed and started, frozen and thawed, slowed, and isolated from the
 //     others.

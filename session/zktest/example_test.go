@@ -41,7 +41,7 @@ func Example() {
 // A session ends while its client is connected: the client's ephemeral znodes go, and others are
 // told.
 func ExampleEnsemble_ExpireSession() {
-	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
+	e, err := zktest.New(zktest.Config{Servers: 3, Tick: time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -76,6 +76,7 @@ type Dialer struct {
 	round []target
 	size  int  // of the whole round
 	begun bool // there was a round
+	brief bool // the last connection that has ended did not last
 	bad   int  // rounds that have failed since the last handshake
 
 	mu    sync.Mutex // guards what follows
@@ -121,7 +122,7 @@ func (d *Dialer) Next(ctx context.Context) (conn net.Conn, server string, deadli
 }
 
 // prepare fills the round if it has no target. It waits first if the last round failed, or if the
-// last connection did not last.
+// last two connections did not last.
 func (d *Dialer) prepare(ctx context.Context) error {
 	pause := d.begun && len(d.round) == 0
 	d.mu.Lock()
@@ -130,10 +131,13 @@ func (d *Dialer) prepare(ctx context.Context) error {
 	d.mu.Unlock()
 	if !since.IsZero() {
 		d.bad = 0
-		// A connection has ended. If it lasted, another one is made at once, in a new round.
+		// A connection has ended, and another one is made at once, in a new round. There is a pause
+		// only if the one before it did not last, either. After servers have stood still, a
+		// handshake that was given up may move the session away from the first connection.
 		d.round = nil
-		pause = d.cfg.Clock.Now().Sub(since) < d.cfg.Timeout(1)
-		if !pause {
+		brief := d.cfg.Clock.Now().Sub(since) < d.cfg.Timeout(1)
+		pause = brief && d.brief
+		if d.brief = brief; !brief {
 			d.backoff.Reset()
 		}
 	}

@@ -129,6 +129,34 @@ func TestASingleAddressIsRedialledWithoutAPause(t *testing.T) {
 	})
 }
 
+// The first connection after an outage may be lost to a handshake of our own that was given up.
+func TestOnlyTheSecondConnectionThatDoesNotLastCostsAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{up: map[string]bool{"a:1": true, "b:1": true}}
+		d := dialer(n, time.Second, "a:1", "b:1")
+		for range 3 {
+			for _, c := range []struct{ lasts, pause bool }{{true, false}, {false, false}, {false, true}, {false, true}, {true, false}} {
+				_, server, _, err := d.Next(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				d.Succeeded(server)
+				if c.lasts {
+					await.Sleep(time.Minute)
+				}
+				d.Failed(server, errors.New("cut"))
+				begin := time.Now()
+				if err := d.prepare(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if paused := time.Since(begin) != 0; paused != c.pause {
+					t.Errorf("%+v: a pause of %v", c, time.Since(begin))
+				}
+			}
+		}
+	})
+}
+
 func TestAServerThatAcceptsAndClosesIsNoHotLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, handshake := range []bool{false, true} {

@@ -80,7 +80,7 @@ func TestCloseWaitsForTheLastLinesOfRecipesOwnLoggers(t *testing.T) {
 		client := s.Client("a")
 		must(must(group.New(client, "/g", group.Config{Logger: slog.New(log)})).Join(s.T.Context()))
 		client.Close()
-		if log.Written("over") != 1 {
+		if log.Written("membership over") != 1 {
 			s.T.Errorf("after Close: %v", log)
 		}
 	})

@@ -36,7 +36,7 @@ func TestWhatWasClosedSaysSo(t *testing.T) {
 		for name, err := range map[string]error{
 			"cache.Err": c.Err(), "cache.Wait": c.Wait(t.Context()), "cache.Next": next(c.Next(t.Context())), "cache.Fresh": c.Fresh(t.Context()),
 			"Members.Next": next(list.Next(t.Context())), "Members.Fresh": next(list.Fresh(t.Context())), "Members.Status": list.Status().Over,
-			"Observer.Follow": o.Follow(t.Context(), func(election.Candidate) {}), "Watcher.Next": next(w.Next(t.Context())),
+			"Observer.Next": next(o.Next(t.Context())), "Watcher.Next": next(w.Next(t.Context())),
 		} {
 			if !errors.Is(err, session.ErrClosed) || errors.Is(err, context.Canceled) {
 				t.Errorf("%s, the client closed: %v: %v; want an ErrClosed", name, byClient, err)

@@ -46,10 +46,16 @@ var scenes = map[string]scene{
 			},
 			"Campaign":   func(ctx context.Context) error { _, err := waits().Campaign(ctx); return err },
 			"Candidates": func(ctx context.Context) error { _, err := waits().Candidates(ctx); return err },
-			"Follow":     func(ctx context.Context) error { return observer.Follow(ctx, func(election.Candidate) {}) },
-			"Multi":      func(ctx context.Context) error { _, err := term.Multi(ctx); return err },
-			"Proclaim":   func(ctx context.Context) error { return term.Proclaim(ctx, nil) },
-			"Release":    func(ctx context.Context) error { return term.Release(ctx) },
+			"Next": func(ctx context.Context) error {
+				for {
+					if _, err := observer.Next(ctx); err != nil {
+						return err
+					}
+				}
+			},
+			"Multi":    func(ctx context.Context) error { _, err := term.Multi(ctx); return err },
+			"Proclaim": func(ctx context.Context) error { return term.Proclaim(ctx, nil) },
+			"Release":  func(ctx context.Context) error { return term.Release(ctx) },
 		}
 	},
 	"lock": func(ctx context.Context, own, other *session.Client, later func(func())) map[string]call {

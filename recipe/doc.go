@@ -2,19 +2,17 @@
 //
 //   - election: one leader at a time among many candidates. It promises that no two have a valid
 //     term at one instant, and that the fencing token only grows. It does not promise that code
-//     which ignores its context stops. It costs 4 quorum writes per lease for a session with
-//     leaders and for one with heirs, for any number of them. An heir reads 8 times per lease, and
-//     the third in line 12 times. Everybody further back sends pings and, far enough back, about
-//     four small reads per session timeout.
+//     which ignores its context stops. It costs 4 quorum writes per lease for each session with
+//     leaders or heirs, and reads by those who wait, see below.
 //   - lock: one holder at a time, or one writer or many readers, or several locks at once. It
 //     promises that no two holders are valid at one instant, and that the fencing token only grows.
-//     It does not promise that code which does not ask stops. It costs two writes for each
+//     It does not promise that code which ignores its context stops. It costs two writes for each
 //     acquisition, and the beats of a session that holds a lock or is next.
 //   - group: members that stay listed, and who they are. It promises that a member is listed again
-//     after any loss of its znode, that others see no gap that can be avoided, that each ID has at
-//     most one member, and that the age of a list is proved. It does not promise that a list is up
-//     to date. It costs 4 quorum writes per lease for a session with members, or none if they do
-//     without a lease.
+//     after any loss of its znode, that others do not see it leave in a short loss of the
+//     connection, that with StyleNamed each ID has at most one member at a time, and that the age
+//     of a list is proved. It does not promise that a list is up to date. It costs 4 quorum writes
+//     per lease for a session with members, or none if they do without a lease.
 //   - barrier: waits until a barrier is lowered, or until n members are there. It promises that
 //     nobody passes alone. It does not promise that the others still live. It costs a few writes
 //     for each passage.
@@ -40,18 +38,28 @@
 //     more, a slot one write more. A session that holds permits beats. The first of those who wait
 //     reads the heartbeats of up to 16 holders 8 times per lease.
 //
+// Elections cost this while nothing changes. D is the length of a lease, T the session timeout:
+//
+//	a session with leaders or heirs   4 quorum writes per D in all, for up to some 3,000 of them
+//	an heir                           8 reads per D
+//	the third in line                 12 reads per D
+//	a candidate further back          2 small reads per T, and up to 2 in each 3/4 D
+//	the fourth and the fifth          the same, but the latter more often
+//
 // Packages recipeprom (metrics for Prometheus, with alerts) and recipehttp (a status page, and a
 // handler for liveness probes) show operators what a process holds, waits for and has lost.
-// Elections, locks, semaphores, members and caches have a Status, which never blocks, and where
-// there are events, Subscribe, for which nothing waits. Package recipetest is for unit tests of
-// users.
+// Elections, locks, semaphores, members and caches have a Status, which never blocks. Where there
+// are events there is Subscribe, and a subscriber that blocks holds up nothing, other than the end
+// of an election's Run for a second. Package recipetest is for unit tests of users.
 //
 // Programs to run and to copy from are in https://github.com/zkrecipe/zkrecipe/tree/main/examples.
 // Each recipe's documentation names those that use it; examples/service has an election, metrics, a
 // status page and probes.
 //
-// All recipes are built from the same parts: package session (one ZooKeeper session, its heartbeat
-// and its leases), package watch (waits on znodes) and a queue of ephemeral sequential znodes.
+// All recipes are built on package session: one ZooKeeper session, its heartbeat and its leases.
+// Elections, values and latches also use package watch, which waits on znodes. Elections, locks and
+// semaphores share the line, a queue of ephemeral sequential znodes. The other recipes have no
+// queue.
 //
 // This package has what they have in common: the [Reason] for which something is not held any more,
 // the errors, and the [Status] of locks and semaphores.
@@ -59,6 +67,18 @@
 // Give each recipe a path of its own. An election and a lock at one path stand in one line, so they
 // wait for each other.
 //
-// The path of a queue holds its record as data: the longest lease that is allowed in it, and which
+// Do not put other znodes below the path of an election or a lock, such as the paths of other
+// recipes:
+//
+//	/svc, /svc/eu              wrong: the second is below the first
+//	/svc/all, /svc/eu          right
+//	/accounts/7, /accounts/8   right: a lock for each of many objects, and none at /accounts
+//
+// The reason: every znode that is created below the path uses up a number of the line. Who joins
+// later sees that the number is missing. It cannot know whether a holder had it that has vanished,
+// and whose lease still runs. So if it is first, it waits for 17/16 of the longest lease in the
+// line. That happens once for each such znode.
+//
+// The path of a line holds its record as data: the longest lease that is allowed in it, and which
 // of its numbers are over. A session with a longer lease is refused with a [LeaseError].
 package recipe

@@ -9,7 +9,7 @@ import (
 
 // ErrNotHeld: the term is over, the lock is released or lost, so nothing was done. A call that was
 // refused returns it, such as Multi. An [*EndedError] does not match it, because something may have
-// been done before the end. Both texts begin with the same words.
+// been done before the end.
 var ErrNotHeld error = notHeld{}
 
 type notHeld struct{}

@@ -119,7 +119,7 @@ func ExampleEndedError() {
 	// Output: node deleted - by our own choice: false
 }
 
-// describe tells people how a lock or a semaphore stands.
+// describe tells people the state of a lock or a semaphore.
 func describe(st recipe.Status) {
 	for _, c := range st.Claims {
 		switch c.State {

@@ -27,6 +27,10 @@ func TestWithoutASessionEveryRecipeSaysTheSame(t *testing.T) {
 			_, err := must(election.New(client, "/e", election.Config{})).Campaign(ctx)
 			return err
 		},
+		"observer": func(ctx context.Context) error {
+			_, err := must(election.New(client, "/o", election.Config{})).Observe().Next(ctx)
+			return err
+		},
 		"lock": func(ctx context.Context) error {
 			_, err := must(lock.New(client, "/l", lock.Config{})).Acquire(ctx)
 			return err

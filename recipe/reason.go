@@ -33,8 +33,8 @@ const (
 	// ReasonSessionLost: the session is over.
 	ReasonSessionLost
 	// ReasonNodeDeleted: our znode is gone: somebody deleted it, an heir took over, or the ensemble
-	// ended our session and the deletion was heard of first. Another holds it when the lease is
-	// over.
+	// ended our session and the deletion was heard of first. Another may hold it once the lease has
+	// ended.
 	ReasonNodeDeleted
 )
 
@@ -52,7 +52,8 @@ func (r Reason) Error() string { return "recipe: not held any more: " + r.String
 
 // Chosen reports whether the end was our own choice. Then the znode is kept until the work has
 // stopped or DrainTimeout has passed, and nobody else holds what it stands for as long as the lease
-// is extended. The DrainContext of a term, a lock's Held or Set, or a permit ends before that.
+// is extended. The DrainContext of a term, a lock's Held or Set, or a permit ends before another
+// can hold it.
 func (r Reason) Chosen() bool { return r >= ReasonReleased && r <= ReasonUnhealthy }
 
 // EndedError is the cause of the context of something that was held. It matches its Reason and what

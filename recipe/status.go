@@ -6,7 +6,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/enum"
 )
 
-// Status is how a lock or a semaphore stands in this process.
+// Status is the state of a lock or a semaphore at one moment, in this process.
 type Status struct {
 	// Path and ID are those that it was made with.
 	Path, ID string

@@ -66,7 +66,7 @@ func TestStopBeforeIsCheckedAgainstTheLeaseAskedFor(t *testing.T) {
 			check := func(when string) (acquire func(context.Context) (lease, error)) {
 				for _, wrong := range []time.Duration{-1, time.Second + 1} {
 					_, err := with(client, wrong, nil)
-					stage.Says(s.T, err, name+": Config.StopBefore is "+wrong.String()+"; want 0 to 1s, a quarter of session.Config.Lease (4s)")
+					stage.Says(s.T, err, name+": Config.StopBefore is "+wrong.String()+"; want up to 1s, a quarter of session.Config.Lease (4s), or 0 for 250ms")
 				}
 				acquire, err := with(client, time.Second, log)
 				if err != nil {

@@ -17,10 +17,10 @@
 //
 //   - when the watch has fired,
 //   - after every reconnect,
-//   - every session timeout T while a watch stands ready: first with a small exists request, and
-//     with a full read only if the znode is not as last seen. So a lost event only delays the wait,
-//   - every T/4 while no watch stands ready: the znode is missing, or it may not be read and only
-//     its existence is waited on.
+//   - every session timeout T while a watch is set: first with a small exists request, and with a
+//     full read only if the znode is not as last seen. So a lost event only delays the wait,
+//   - every T/4 while no watch is set: the znode is missing, or it may not be read and only its
+//     existence is waited on.
 //
 // Each state that a caller gets is newer than the one before, and the latest at the time of the
 // read. States in between may be skipped. The order is always right, at all servers that the
@@ -40,7 +40,8 @@
 // the server and one event. Each makes its own read afterwards, so n waits cost n reads per change.
 // An undisturbed wait costs one exists request per T, one on a missing znode 4 reads per T, and a
 // Gone that may not read its znode 8 small requests per T. A read returns all data, or the whole
-// list, also for Gone, because only a read leaves a watch on nothing but existing znodes.
+// list. Gone reads all data, too: an exists request would leave a watch on a missing znode, and a
+// read does not.
 //
 // # What is not promised
 //

@@ -65,7 +65,7 @@ func newFixture(t *testing.T, servers stage.Servers) *fixture {
 	x.must(err)
 	// The session under test has a chroot, so that watches and events meet one.
 	x.s = x.open(x.proxy.Addr()+x.path, session.Config{Timeout: T, Dial: x.dial})
-	x.must(x.s.Sync(x.ctx, "/"))
+	x.caughtUp()
 	return x
 }
 
@@ -105,7 +105,8 @@ func (x *fixture) remove(path string) {
 // caughtUp lets the server of the session under test catch up with the ensemble.
 func (x *fixture) caughtUp() {
 	x.t.Helper()
-	x.must(x.s.Sync(x.ctx, "/"))
+	_, err := x.s.QuorumSync(x.ctx, "/")
+	x.must(err)
 }
 
 // offline runs f while the session under test is cut off, and lets it come back.

@@ -42,9 +42,10 @@ type program struct {
 	next int // the first line that has not been waited for
 }
 
+// three returns an ensemble whose servers may all be frozen at once, see ensemble.Config.SyncLimit.
 func three(t *testing.T) *ensemble.Ensemble {
 	t.Helper()
-	return ensemble.Shared(t, ensemble.Config{Servers: 3})
+	return ensemble.Shared(t, ensemble.Config{Servers: 3, SyncLimit: 120})
 }
 
 func pathOf(t *testing.T) string { return "/" + strings.ReplaceAll(t.Name(), "/", "-") }
@@ -113,7 +114,7 @@ func standing(t *testing.T, s *session.Session) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := s.Sync(ctx, pathOf(t)); err != nil {
+	if _, err := s.QuorumSync(ctx, pathOf(t)); err != nil {
 		t.Fatal(err)
 	}
 	children, _, err := s.Children(ctx, pathOf(t))
@@ -352,7 +353,7 @@ func TestCredentialsKeepOthersOut(t *testing.T) {
 }
 
 func TestAUserOfTheServersLeads(t *testing.T) {
-	e := zktest.Start(t, zktest.Config{Servers: 3, Users: map[string]string{"alice": "secret"}})
+	e := zktest.Start(t, zktest.Config{Servers: 3, Tick: time.Second, Users: map[string]string{"alice": "secret"}})
 	p := start(t, "alice", "-zk", e.ConnectString(), "-sasl", "digest:alice:secret")
 	node := p.wait("joined").Node
 	p.wait("elected")

@@ -35,7 +35,7 @@ func serve(ctx context.Context, client *session.Client, path string, out io.Writ
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d znodes, proved to be at most %v old\n", len(s.Nodes), s.Age.Round(10*time.Microsecond))
+	fmt.Fprintf(out, "%d znodes, proved to be at most %v old\n", len(s.Nodes), s.Age().Round(10*time.Microsecond))
 	return nil
 }
 

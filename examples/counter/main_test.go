@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -43,7 +44,7 @@ func TestItRunsWithoutFlags(t *testing.T) {
 
 // Several of them share a counter, and each answer to a write is lost now and then.
 func TestEachAdditionIsToldOnce(t *testing.T) {
-	e := zktest.Start(t, zktest.Config{Servers: 3})
+	e := zktest.Start(t, zktest.Config{Servers: 3, Tick: time.Second})
 	for n := 5; n < 100; n += 9 {
 		e.On(zktest.Match{Op: zktest.OpMulti, Nth: n}, zktest.LoseReply)
 	}
@@ -71,7 +72,7 @@ func TestEachAdditionIsToldOnce(t *testing.T) {
 }
 
 func TestAUserOfTheServersCounts(t *testing.T) {
-	e := zktest.Start(t, zktest.Config{Servers: 3, Users: map[string]string{"alice": "secret"}})
+	e := zktest.Start(t, zktest.Config{Servers: 3, Tick: time.Second, Users: map[string]string{"alice": "secret"}})
 	args := []string{"-zk", e.ConnectString(), "-times", "1", "-sasl"}
 	lines(t, append(args, "digest:alice:secret")...)
 	var stdout, stderr bytes.Buffer

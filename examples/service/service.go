@@ -90,9 +90,13 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	}
 	group.Go(func() error { return unlessTold(s.candidate.Run(ctx, s.lead)) }) // an error: it never could lead
 	group.Go(func() error {
-		return unlessTold(s.observer.Follow(ctx, func(leader election.Candidate) {
+		for {
+			leader, err := s.observer.Next(ctx)
+			if err != nil {
+				return unlessTold(err) // an error: it never could read who leads
+			}
 			s.session.Logger.Info("leader seen", "leader", leader.ID, "url", string(leader.Data), "token", leader.Token, "hidden", leader.Hidden)
-		}))
+		}
 	})
 	group.Go(func() error {
 		<-ctx.Done()

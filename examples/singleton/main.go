@@ -64,7 +64,7 @@
 //   - the job hands its work to somebody else (systemd-run, at, docker, ssh), or becomes another
 //     user's by setuid. On Linux a job that changes its process group or session, or becomes a
 //     daemon, is caught by SIGKILL, but not asked by SIGTERM; elsewhere it is not caught, and the
-//     deadline is compared with the civil clock;
+//     deadline is compared with the wall clock;
 //   - the kernel does not get to kill it in time: a process in uninterruptible sleep, a machine
 //     without any CPU time for the guardian for a sixteenth of -lease;
 //   - somebody deletes the election's path and all in it by hand (see package election).

@@ -171,7 +171,7 @@ func (s *supervisor) environment(term *election.Term) []string {
 type limits struct{ Term, Kill time.Duration }
 
 // now reads a clock that all processes of the machine share: CLOCK_BOOTTIME, which nobody sets and
-// which goes on while the machine is suspended. On systems other than Linux it is the civil clock.
+// which goes on while the machine is suspended. On systems other than Linux it is the wall clock.
 func now() time.Duration { return time.Duration(clock.Shared()) }
 
 // An order goes from the supervisor to its guardian, as JSON over a pipe. The end of the pipe means

@@ -98,6 +98,20 @@ func TestAFailoverCostsThreeRequestsAtMostHoweverManyStandInLine(t *testing.T) {
 	}
 }
 
+func TestAnAcquisitionCostsTheSameHoweverManyWait(t *testing.T) {
+	for _, waiting := range []int{2, 100} {
+		c, err := countAcquisitions(testLab(t), waiting, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The release and the new place. Reads are the list, the record, one's own znode and the
+		// one ahead, and whether there is a notice.
+		if c.writes > 2*acquisitionRounds+3 || c.reads > 8*acquisitionRounds || c.events > 3*acquisitionRounds+3 {
+			t.Errorf("%d waiting: %+v for %d acquisitions; want 2 writes, 8 reads and 3 events at most for each", waiting, c, acquisitionRounds)
+		}
+	}
+}
+
 func TestBeatsDoNotGrowWithTheNumberOfElections(t *testing.T) {
 	l := testLab(t)
 	const timeout = 8 * time.Second // a busy machine ends no lease of 4 s

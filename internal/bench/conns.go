@@ -18,10 +18,12 @@ import (
 var began = time.Now()
 
 // stamp remembers when a connection was last given a delete request to send, alone or in a multi,
-// and when it last delivered a watch event, and counts the heartbeats.
+// and when it last delivered a watch event, and counts the heartbeats, and the requests that create
+// or delete a znode. A heartbeat may create one too.
 type stamp struct {
 	sent, heard atomic.Int64 // since began
 	beats       atomic.Int64
+	changes     atomic.Int64
 }
 
 // A failover is how long a failover took: in all, and inside the heir's process, from the arrival
@@ -50,20 +52,30 @@ func (c stamped) Write(p []byte) (int, error) {
 		switch zktest.Op(binary.BigEndian.Uint32(p[8:])) {
 		case zktest.OpDelete:
 			c.stamp.sent.Store(int64(time.Since(began)))
+			c.stamp.changes.Add(1)
+		case zktest.OpCreate:
+			c.stamp.changes.Add(1)
 		case zktest.OpMulti:
+			deletes := bytes.Contains(p, deletion)
 			switch {
-			case bytes.Contains(p, deletion):
+			case deletes:
 				c.stamp.sent.Store(int64(time.Since(began)))
 			case isBeat(p):
 				c.stamp.beats.Add(1)
+			}
+			if deletes || bytes.Contains(p, creation) {
+				c.stamp.changes.Add(1)
 			}
 		}
 	}
 	return c.Conn.Write(p)
 }
 
-// deletion is the header of a deletion within a multi: its type, "not done", error -1.
-var deletion = []byte{0, 0, 0, byte(zktest.OpDelete), 0, 0xff, 0xff, 0xff, 0xff}
+// deletion and creation are headers within a multi: the type, "not done", error -1.
+var (
+	deletion = []byte{0, 0, 0, byte(zktest.OpDelete), 0, 0xff, 0xff, 0xff, 0xff}
+	creation = []byte{0, 0, 0, byte(zktest.OpCreate), 0, 0xff, 0xff, 0xff, 0xff}
+)
 
 // isBeat reports whether a multi without a deletion sets a heartbeat: it begins with that, or with
 // the check of a place.
@@ -100,11 +112,17 @@ func hasEvent(p []byte) bool {
 	return false
 }
 
-// bare is a session of the zk package alone, with one server.
-type bare struct {
-	*zk.Conn
+// tied is a session's only server, and the stamps of its connection. Sessions of zk and of this
+// library have it.
+type tied struct {
 	server string
 	stamp  *stamp
+}
+
+// bare is a session of the zk package alone.
+type bare struct {
+	*zk.Conn
+	tied
 }
 
 type silence struct{}
@@ -113,7 +131,7 @@ func (silence) Printf(string, ...any) {}
 
 // dialBare opens a session and waits for it.
 func dialBare(l *lab, server string, timeout time.Duration) (*bare, error) {
-	b := &bare{server: server, stamp: &stamp{}}
+	b := &bare{tied: tied{server, &stamp{}}}
 	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
 		conn, err := net.DialTimeout(network, address, timeout)
 		if err != nil {
@@ -143,32 +161,37 @@ func dialBare(l *lab, server string, timeout time.Duration) (*bare, error) {
 }
 
 // dialBares opens n sessions, on the servers in turn.
-func dialBares(l *lab, n int, timeout time.Duration) (all []*bare, closeAll func(), err error) {
+func dialBares(l *lab, n int, timeout time.Duration) ([]*bare, func(), error) {
+	return openEach(n, func(i int) (*bare, error) { return dialBare(l, l.server(i), timeout) }, func(b *bare) { b.Close() })
+}
+
+// openEach opens n of something. closeAll closes them. After an error none is left open, and
+// closeAll does nothing.
+func openEach[T any](n int, open func(i int) (T, error), end func(T)) (all []T, closeAll func(), err error) {
 	closeAll = func() {
-		for _, b := range all {
-			b.Close()
+		for _, one := range all {
+			end(one)
 		}
 	}
 	for i := range n {
-		b, err := dialBare(l, l.server(i), timeout)
+		one, err := open(i)
 		if err != nil {
 			closeAll()
-			return nil, nil, err
+			return nil, func() {}, err
 		}
-		all = append(all, b)
+		all = append(all, one)
 	}
 	return all, closeAll, nil
 }
 
-// ours is a client of the library, tied to one server.
+// ours is a client of the library.
 type ours struct {
 	*session.Client
-	server string
-	stamp  *stamp
+	tied
 }
 
 func openOurs(l *lab, server string, timeout, lease time.Duration) (*ours, error) {
-	o := &ours{server: server, stamp: &stamp{}}
+	o := &ours{tied: tied{server, &stamp{}}}
 	client, err := session.Open(server, session.Config{Timeout: timeout, Lease: lease,
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
@@ -191,19 +214,6 @@ func openOurs(l *lab, server string, timeout, lease time.Duration) (*ours, error
 }
 
 // openAll opens n clients, on the servers in turn, each with half of its timeout as lease.
-func openAll(l *lab, n int, timeout time.Duration) (all []*ours, closeAll func(), err error) {
-	closeAll = func() {
-		for _, o := range all {
-			o.Close()
-		}
-	}
-	for i := range n {
-		o, err := openOurs(l, l.server(i), timeout, timeout/2)
-		if err != nil {
-			closeAll()
-			return nil, nil, err
-		}
-		all = append(all, o)
-	}
-	return all, closeAll, nil
+func openAll(l *lab, n int, timeout time.Duration) ([]*ours, func(), error) {
+	return openEach(n, func(i int) (*ours, error) { return openOurs(l, l.server(i), timeout, timeout/2) }, func(o *ours) { o.Close() })
 }

@@ -29,7 +29,7 @@ func measureCounts(l *lab) error {
 			fmt.Sprintf("%.1f", rest.reads))
 	}
 	t.print(l.out)
-	return nil
+	return measureAcquisitions(l)
 }
 
 // cost is what has passed on the wire. Pings, heartbeats, the reading of heartbeats, and the
@@ -73,6 +73,22 @@ func openTapped(l *lab, server string) (*tapped, error) {
 	return t, nil
 }
 
+// openTappedAll opens n clients, on the servers in turn.
+func openTappedAll(l *lab, n int) ([]*tapped, func(), error) {
+	return openEach(n, func(i int) (*tapped, error) { return openTapped(l, l.server(i)) }, func(t *tapped) {
+		t.Close()
+		t.proxy.Close()
+	})
+}
+
+// untapped returns the clients.
+func untapped(all []*tapped) (clients []*ours) {
+	for _, t := range all {
+		clients = append(clients, t.ours)
+	}
+	return clients
+}
+
 // take returns what has passed since the last call.
 func (t *tapped) take() []faultproxy.Frame {
 	t.mu.Lock()
@@ -85,34 +101,33 @@ func (t *tapped) take() []faultproxy.Frame {
 // machine is overloaded.
 var errMoved = errors.New("a session has changed its connection meanwhile")
 
-// countFailover counts one failover in which no connection is lost.
-func countFailover(l *lab, candidates, sessions int) (one cost, rest atRest, err error) {
+// unmoved tries again if a session has changed its connection, because that costs requests of its
+// own.
+func unmoved(try func() error) (err error) {
 	for range 15 {
-		one, rest, err = tryFailover(l, candidates, sessions)
-		if !errors.Is(err, errMoved) {
+		if err = try(); !errors.Is(err, errMoved) {
 			break
 		}
 	}
+	return err
+}
+
+// countFailover counts one failover in which no connection is lost.
+func countFailover(l *lab, candidates, sessions int) (one cost, rest atRest, err error) {
+	err = unmoved(func() (err error) {
+		one, rest, err = tryFailover(l, candidates, sessions)
+		return err
+	})
 	return one, rest, err
 }
 
 func tryFailover(l *lab, candidates, sessions int) (one cost, rest atRest, err error) {
-	var all []*tapped
-	var clients []*ours
-	defer func() {
-		for _, t := range all {
-			t.Close()
-			t.proxy.Close()
-		}
-	}()
-	for i := range sessions {
-		t, err := openTapped(l, l.server(i))
-		if err != nil {
-			return one, rest, err
-		}
-		all, clients = append(all, t), append(clients, t.ours)
+	all, closeAll, err := openTappedAll(l, sessions)
+	if err != nil {
+		return one, rest, err
 	}
-	ln, err := form(l, candidates, clients)
+	defer closeAll()
+	ln, err := form(l, candidates, untapped(all))
 	if err != nil {
 		return one, rest, err
 	}

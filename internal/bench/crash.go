@@ -56,7 +56,8 @@ func crashes(l *lab, D time.Duration, lines, times int) (all sample, err error) 
 // crashLine kills the leaders of one line. It stops if one is deposed before it is killed: then
 // this machine is overloaded, and the others have changed places.
 func (l *lab) crashLine(D time.Duration, times int, note func(time.Duration)) (done int, err error) {
-	q, err := formQueue(l, D, 3)
+	all := l.ensemble.ConnectString()
+	q, err := formQueue(l, post{connect: all, timeout: crashTimeout, lease: D, elections: 1}, 3, all)
 	defer q.end()
 	for ; err == nil && done < times; done++ {
 		var took time.Duration
@@ -70,25 +71,33 @@ func (l *lab) crashLine(D time.Duration, times int, note func(time.Duration)) (d
 
 // queue is a line of processes, the leader first.
 type queue struct {
-	l     *lab
-	path  string
-	lease time.Duration
-	all   []*process
+	l *lab
+	post
+	all    []*process
+	struck int64 // when a fault struck it; 0: not yet, or together with others
 }
 
-func formQueue(l *lab, lease time.Duration, n int) (*queue, error) {
-	q := &queue{l: l, path: l.path("crash"), lease: lease}
+// formQueue lines n processes up. The leader has a connect string of its own.
+func formQueue(l *lab, p post, n int, leaders string) (*queue, error) {
+	p.path = l.path("crash")
+	q := &queue{l: l, post: p}
 	for i := range n {
-		p, err := l.start(q.path, crashTimeout, lease)
+		what := p
+		if i == 0 {
+			what.connect = leaders
+		}
+		one, err := start(what)
 		if err != nil {
 			return q, err
 		}
-		q.all = append(q.all, p)
+		q.all = append(q.all, one)
 		if i > 1 {
 			continue // candidates that wait behind the heir tell nothing
 		}
-		if _, err := p.await(l, []string{"elected", "heir"}[i]); err != nil {
-			return q, err
+		for range p.elections {
+			if _, err := one.await(l, []string{"elected", "heir"}[i]); err != nil {
+				return q, err
+			}
 		}
 	}
 	return q, nil
@@ -107,7 +116,7 @@ func (q *queue) crash() (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	p, err := q.l.start(q.path, crashTimeout, q.lease)
+	p, err := start(q.post)
 	if err != nil {
 		return 0, err
 	}

@@ -3,7 +3,7 @@
 // as what it is the floor of, in turn, with bare connections of the zk package, so that a noisy
 // machine touches both.
 //
-//	go run ./internal/bench                      # every row: 25 minutes
+//	go run ./internal/bench                      # every row: 40 minutes
 //	go run ./internal/bench -rows handover,join  # some rows
 //
 // It prints Markdown tables; recipe/docs/performance.md keeps those of one run. Tests in this

@@ -39,11 +39,7 @@ func formTrio(l *lab, timeout time.Duration, servers [3]string) (t *trio, err er
 			return t, err
 		}
 		joined := make(chan struct{}, 10)
-		el, err := election.New(t.clients[i].Client, path, election.Config{ID: fmt.Sprint(i), OnEvent: func(ev election.Event) {
-			if ev.Kind == election.EventJoined {
-				joined <- struct{}{}
-			}
-		}})
+		el, err := election.New(t.clients[i].Client, path, election.Config{ID: fmt.Sprint(i), OnEvent: onJoined(joined)})
 		if err != nil {
 			return t, err
 		}

@@ -84,7 +84,7 @@ const (
 type grid struct {
 	l      *lab
 	lines  []*line
-	locks  *locks // nil if they are not measured
+	locks  *lockLine // nil if they are not measured
 	floor  *floor
 	turn   int
 	took   map[string]sample // in all
@@ -138,7 +138,7 @@ func setUp(l *lab, sc scale, withLocks bool) (g *grid, err error) {
 		return g, err
 	}
 	g.undo = append(g.undo, closeSessions)
-	g.locks, err = formLocks(l, sc.candidates, sessions)
+	g.locks, err = formLockLine(l, sc.candidates, zkContenders(sessions), sessions[0])
 	return g, err
 }
 

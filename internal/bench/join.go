@@ -100,11 +100,7 @@ func joinOurs(l *lab, clients []*ours, n int) (time.Duration, error) {
 	joined := make(chan struct{}, n)
 	begun := time.Now()
 	for i := range n {
-		el, err := election.New(clients[i%len(clients)].Client, path, election.Config{ID: "candidate", OnEvent: func(ev election.Event) {
-			if ev.Kind == election.EventJoined {
-				joined <- struct{}{}
-			}
-		}})
+		el, err := election.New(clients[i%len(clients)].Client, path, election.Config{ID: "candidate", OnEvent: onJoined(joined)})
 		if err != nil {
 			return 0, err
 		}

@@ -145,6 +145,15 @@ func (ln *line) leave() (err error) {
 // cancellable returns a context under the lab's.
 func cancellable(l *lab) (context.Context, context.CancelFunc) { return context.WithCancel(l.ctx) }
 
+// onJoined gives a signal for each time that a candidate joins the line.
+func onJoined(joined chan<- struct{}) func(election.Event) {
+	return func(ev election.Event) {
+		if ev.Kind == election.EventJoined {
+			joined <- struct{}{}
+		}
+	}
+}
+
 // untilDone leads until the term is over.
 func untilDone(ctx context.Context, _ *election.Term) error {
 	<-ctx.Done()

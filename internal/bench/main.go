@@ -31,6 +31,7 @@ var rows = []row{
 	{"counts", "frames of a failover and at rest", measureCounts},
 	{"semaphore", "permits that change hands", measureSemaphore},
 	{"crash", "crashed leaders", measureCrash},
+	{"faults", "how soon the next one leads, for each fault", measureFaults},
 	{"margin", "leaders, or servers, that stand still", measureMargin},
 	{"undisturbed", "leaders that nobody disturbs", measureUndisturbed},
 	{"frozen", "a frozen server", measureFrozen},
@@ -40,7 +41,8 @@ var rows = []row{
 }
 
 func main() {
-	becomeCandidate()
+	become(asCandidate, 5, stand)
+	become(asContender, 3, contendOnDemand)
 	var names []string
 	for _, r := range rows {
 		names = append(names, r.name)
@@ -48,6 +50,7 @@ func main() {
 	chosen := flag.String("rows", strings.Join(names, ","), "what to measure, separated by commas")
 	failovers := flag.Int("failovers", 1000, "failovers of each kind")
 	crashes := flag.Int("crashes", 30, "crashes of leaders at each lease")
+	faultRuns := flag.Int("faults", 8, "times of each fault, half as many where it takes long")
 	quick := flag.Int("quick", 500, "hand-overs in quick succession of each kind")
 	pauses := flag.Int("pauses", 3, "times that everybody is stopped for each length")
 	undisturbed := flag.Duration("undisturbed", time.Minute, "how long leaders lead undisturbed")
@@ -56,7 +59,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	l := &lab{ctx: ctx, failovers: *failovers, crashes: *crashes, quick: *quick, pauses: *pauses, undisturbed: *undisturbed, only: *only, elections: *elections, out: os.Stdout}
+	l := &lab{ctx: ctx, failovers: *failovers, crashes: *crashes, faults: *faultRuns, quick: *quick, pauses: *pauses, undisturbed: *undisturbed, only: *only, elections: *elections, out: os.Stdout}
 	if err := run(l, strings.Split(*chosen, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -97,6 +100,7 @@ type lab struct {
 	where       string   // begins the titles of tables: what is special about servers and addrs
 	failovers   int
 	crashes     int
+	faults      int // times of each
 	quick       int
 	pauses      int
 	undisturbed time.Duration

@@ -172,11 +172,7 @@ func (s *shard) stop() {
 func (s *shard) join() (time.Duration, error) {
 	begun := time.Now()
 	for _, path := range s.paths {
-		el, err := election.New(s.client.Client, path, election.Config{ID: "candidate", OnEvent: func(ev election.Event) {
-			if ev.Kind == election.EventJoined {
-				s.joined <- struct{}{}
-			}
-		}})
+		el, err := election.New(s.client.Client, path, election.Config{ID: "candidate", OnEvent: onJoined(s.joined)})
 		if err != nil {
 			return 0, err
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 )
 
 var marginLeases = []time.Duration{400 * time.Millisecond, time.Second}
@@ -38,16 +40,20 @@ func measureMargin(l *lab) error {
 	return nil
 }
 
-// stall stops all servers for a while.
+// stall stops all servers at the same time, until d after the first may have stopped. It takes some
+// milliseconds until all threads of a server have stopped, which must not make the stall longer.
 func (l *lab) stall(_ []*process, d time.Duration) error {
-	for _, s := range l.ensemble.Servers() {
-		if err := s.Freeze(); err != nil {
-			return err
-		}
+	servers, begun := l.ensemble.Servers(), time.Now()
+	if err := pipelined(len(servers), func(i int) error { return servers[i].Freeze() }); err != nil {
+		return err
 	}
-	time.Sleep(d)
+	time.Sleep(d - time.Since(begun))
+	return l.eachServer((*ensemble.Server).Thaw)
+}
+
+func (l *lab) eachServer(do func(*ensemble.Server) error) error {
 	for _, s := range l.ensemble.Servers() {
-		if err := s.Thaw(); err != nil {
+		if err := do(s); err != nil {
 			return err
 		}
 	}
@@ -65,7 +71,7 @@ func margins(l *lab, t *table, what string, D time.Duration, leaders int, distur
 		}
 	}()
 	err := pipelined(leaders, func(i int) (err error) {
-		if all[i], err = l.start(l.path("margin"), crashTimeout, D); err == nil {
+		if all[i], err = start(post{l.ensemble.ConnectString(), l.path("margin"), crashTimeout, D, 1}); err == nil {
 			_, err = all[i].await(l, "elected")
 		}
 		return err

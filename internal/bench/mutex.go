@@ -22,24 +22,27 @@ func measureLocks(l *lab) error {
 	if err := measureThroughput(l); err != nil {
 		return fmt.Errorf("throughput: %w", err)
 	}
+	if err := measureProcesses(l); err != nil {
+		return fmt.Errorf("throughput of processes: %w", err)
+	}
 	return nil
 }
 
 // An acquirer acquires one lock and returns what releases it.
 type acquirer func() (release func() error, err error)
 
-// ourLock is a lock of ours in a client's session.
-func ourLock(l *lab, o *ours, path string) (acquirer, error) {
+// ourLock is a lock of ours in a client's session. Nothing is acquired after the end of ctx.
+func ourLock(ctx context.Context, o *ours, path string) (acquirer, error) {
 	one, err := lock.New(o.Client, path, lock.Config{ID: "contender"})
 	if err != nil {
 		return nil, err
 	}
 	return func() (func() error, error) {
-		h, err := one.Acquire(l.ctx)
+		h, err := one.Acquire(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return func() error { return h.Release(l.ctx) }, nil
+		return func() error { return h.Release(context.WithoutCancel(ctx)) }, nil
 	}, nil
 }
 
@@ -77,7 +80,7 @@ func newPairOf(l *lab, n int) (p *pairOf, err error) {
 	p.clients, p.bares, p.close = clients, bares, func() { closeBares(); closeClients() }
 	other := l.path("zk")
 	for i := range n {
-		mine, err := ourLock(l, clients[i], p.path)
+		mine, err := ourLock(l.ctx, clients[i], p.path)
 		if err != nil {
 			p.close()
 			return nil, err
@@ -123,30 +126,38 @@ func measureAlone(l *lab) error {
 // throughputFor is how long each kind contends in one round.
 const throughputFor = 2 * time.Second
 
-// measureThroughput lets 16 sessions contend for one lock.
+// contending is how many contend for one lock.
+const contending = 16
+
+// measureThroughput lets sessions of this process contend for one lock.
 func measureThroughput(l *lab) error {
-	const sessions, rounds = 16, 3
-	p, err := newPairOf(l, sessions)
+	p, err := newPairOf(l, contending)
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	var mine, base int
+	return l.throughput("sessions of one process", func() (int, error) { return contend(p.base) }, func() (int, error) { return contend(p.mine) })
+}
+
+// throughput lets zk.Lock and ours contend in turn.
+func (l *lab) throughput(of string, base, mine func() (int, error)) error {
+	const rounds = 3
+	var ofBase, ofMine int
 	for range rounds {
-		n, err := contend(p.base)
-		base += n
+		n, err := base()
+		ofBase += n
 		if err == nil {
-			n, err = contend(p.mine)
-			mine += n
+			n, err = mine()
+			ofMine += n
 		}
 		if err != nil {
 			return err
 		}
 	}
-	t := table{title: l.title("%d sessions contend for one lock, acquisitions per second and times zk.Lock:", sessions), head: []string{"who", "per second", "times zk.Lock"}}
+	t := table{title: l.title("%d %s contend for one lock, acquisitions per second and times zk.Lock:", contending, of), head: []string{"who", "per second", "times zk.Lock"}}
 	seconds := (rounds * throughputFor).Seconds()
-	t.add(nameLock, fmt.Sprintf("%.0f", float64(base)/seconds), "1.00")
-	t.add(nameOurs, fmt.Sprintf("%.0f", float64(mine)/seconds), fmt.Sprintf("%.2f", float64(mine)/float64(base)))
+	t.add(nameLock, fmt.Sprintf("%.0f", float64(ofBase)/seconds), "1.00")
+	t.add(nameOurs, fmt.Sprintf("%.0f", float64(ofMine)/seconds), fmt.Sprintf("%.2f", float64(ofMine)/float64(ofBase)))
 	t.print(l.out)
 	return nil
 }
@@ -155,9 +166,9 @@ func measureThroughput(l *lab) error {
 func contend(all []acquirer) (n int, err error) {
 	end := time.Now().Add(throughputFor)
 	var mu sync.Mutex // guards n and err
-	var contending sync.WaitGroup
+	var running sync.WaitGroup
 	for _, acquire := range all {
-		contending.Go(func() {
+		running.Go(func() {
 			for time.Now().Before(end) {
 				release, failed := acquire()
 				if failed == nil {
@@ -177,82 +188,8 @@ func contend(all []acquirer) (n int, err error) {
 			}
 		})
 	}
-	contending.Wait()
+	running.Wait()
 	return n, err
-}
-
-// lockLine is a line of our locks, as locks is of zk.Lock.
-type lockLine struct {
-	l       *lab
-	entered chan lockLineEntry
-	ctx     context.Context
-	stop    context.CancelFunc
-	running sync.WaitGroup
-	holder  lockLineEntry
-}
-
-type lockLineEntry struct {
-	of     *ours
-	unlock chan struct{}
-	at     time.Time
-}
-
-// formLockLine puts n contenders into a line, on the clients in turn.
-func formLockLine(l *lab, n int, clients []*ours, watch *bare) (*lockLine, error) {
-	ctx, stop := context.WithCancel(l.ctx)
-	q := &lockLine{l: l, entered: make(chan lockLineEntry, n), ctx: ctx, stop: stop}
-	path := l.path("queue")
-	for i := range n {
-		one, err := lock.New(clients[i%len(clients)].Client, path, lock.Config{ID: "contender"})
-		if err != nil {
-			return nil, err
-		}
-		q.running.Go(func() { q.compete(one, clients[i%len(clients)]) })
-		if i == 0 {
-			if q.holder, err = receive(l, q.entered); err != nil {
-				return nil, err
-			}
-		}
-		if err := (&locks{ctx: ctx}).await(watch, path, i+1); err != nil {
-			return nil, err
-		}
-	}
-	return q, nil
-}
-
-func (q *lockLine) compete(one *lock.Lock, of *ours) {
-	for q.ctx.Err() == nil {
-		h, err := one.Acquire(q.ctx)
-		if err != nil {
-			return
-		}
-		e := lockLineEntry{of, make(chan struct{}), time.Now()}
-		select {
-		case q.entered <- e:
-		case <-q.ctx.Done():
-		}
-		select {
-		case <-e.unlock:
-		case <-q.ctx.Done():
-		}
-		h.Release(context.WithoutCancel(q.ctx))
-	}
-}
-
-func (q *lockLine) close() {
-	q.stop()
-	q.running.Wait()
-}
-
-// handOver is from the delete request of the holder to the next one's return from Acquire.
-func (q *lockLine) handOver() (failover, error) {
-	former := q.holder
-	close(former.unlock)
-	var err error
-	if q.holder, err = receive(q.l, q.entered); err != nil {
-		return failover{}, err
-	}
-	return since(former.of.stamp, q.holder.of.stamp, q.holder.at), nil
 }
 
 // measureLockHandOvers measures hand-overs at different numbers of waiters.
@@ -290,12 +227,12 @@ func measureLockHandOver(l *lab, n int, t *table) error {
 		return err
 	}
 	defer f.stop()
-	q, err := formLockLine(l, n, clients, bares[0])
+	q, err := formLockLine(l, n, ourContenders(clients), bares[0])
 	if err != nil {
 		return err
 	}
 	defer q.close()
-	ls, err := formLocks(l, n, bares)
+	ls, err := formLockLine(l, n, zkContenders(bares), bares[0])
 	if err != nil {
 		return err
 	}

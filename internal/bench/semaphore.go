@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -48,14 +47,11 @@ type permitCost struct {
 	took             sample
 }
 
-// countPermits tries again if a session has changed its connection, because that costs requests of
-// its own.
 func countPermits(l *lab, waiting, sessions int) (c permitCost, err error) {
-	for range 15 {
-		if c, err = tryPermits(l, waiting, sessions); !errors.Is(err, errMoved) {
-			break
-		}
-	}
+	err = unmoved(func() (err error) {
+		c, err = tryPermits(l, waiting, sessions)
+		return err
+	})
 	return c, err
 }
 
@@ -129,6 +125,7 @@ type users struct {
 	l        *lab
 	path     string
 	clients  []*tapped
+	closeAll func()                 // the clients
 	eye      *ours                  // looks on, uncounted
 	acquired chan *semaphore.Permit // has room for all
 	ctx      context.Context
@@ -142,12 +139,8 @@ func (u *users) start(waiting, sessions int) error {
 	if u.eye, err = openOurs(u.l, u.l.server(0), countTimeout, countLease); err != nil {
 		return err
 	}
-	for i := range sessions {
-		t, err := openTapped(u.l, u.l.server(i))
-		if err != nil {
-			return err
-		}
-		u.clients = append(u.clients, t)
+	if u.clients, u.closeAll, err = openTappedAll(u.l, sessions); err != nil {
+		return err
 	}
 	for i := range waiting + permitsOf {
 		sem, err := semaphore.New(u.clients[i%sessions].Client, u.path, permitsOf, semaphore.Config{})
@@ -199,11 +192,8 @@ func (u *users) stop() {
 	if u.eye != nil {
 		u.eye.Close()
 	}
-	for _, t := range u.clients {
-		t.Close()
+	if u.closeAll != nil {
+		u.closeAll()
 	}
 	u.running.Wait()
-	for _, t := range u.clients {
-		t.proxy.Close()
-	}
 }

@@ -86,7 +86,7 @@ func leadAlone(ctx context.Context, l *lab, D time.Duration, running *sync.WaitG
 		}
 		running.Go(func() {
 			defer client.Close()
-			el.Run(ctx, func(ctx context.Context, _ *election.Term) error { <-ctx.Done(); return nil })
+			el.Run(ctx, untilDone)
 		})
 		awaited := standing
 		if leader {

@@ -31,7 +31,7 @@ type Config struct {
 	Seed   uint64         // of the first round; the next have the next ones
 	Rigs   int            // that work in parallel
 	T      time.Duration  // session timeout of the candidates; 0: the fault's
-	Lease  time.Duration  // D of the candidates, where a fault asks for no other; default usualLease
+	Lease  time.Duration  // D of the candidates, where a fault asks for no other; 0: usualLease, or drawn
 
 	Candidate string    // the program, perhaps with first arguments: examples/candidate, or one that takes its flags
 	Contender string    // the same of examples/contender
@@ -67,7 +67,6 @@ func Run(ctx context.Context, cfg Config) (*Table, error) {
 	if err := run(ctx, "ip", "link", "set", "lo", "up"); err != nil {
 		return nil, err
 	}
-	cfg.Lease = cmp.Or(cfg.Lease, usualLease)
 	c := &campaign{Config: cfg, begin: time.Now()}
 	jobs := c.jobs()
 	if len(jobs) == 0 {
@@ -85,8 +84,8 @@ func Run(ctx context.Context, cfg Config) (*Table, error) {
 		})
 	}
 	wg.Wait()
-	c.table.Title = fmt.Sprintf("%d rounds, seeds from %d on, in %v on %d rigs: %.2f hours of rigs. Tick %v, syncLimit %v, T = %v, D = %v unless a fault says otherwise.",
-		c.table.Rounds(), cfg.Seed, time.Since(c.begin).Round(time.Second), cfg.Rigs, c.spent.Hours(), tick, syncLimit*tick, usualT, cfg.Lease)
+	c.table.Title = fmt.Sprintf("%d rounds, seeds from %d on, in %v on %d rigs: %.2f hours of rigs. Tick %v, syncLimit %v, T = %v, D = %v unless a fault says otherwise or draws them.",
+		c.table.Rounds(), cfg.Seed, time.Since(c.begin).Round(time.Second), cfg.Rigs, c.spent.Hours(), tick, syncLimit*tick, cmp.Or(cfg.T, usualT), cmp.Or(cfg.Lease, usualLease))
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return &c.table, err
 	}
@@ -192,7 +191,10 @@ func (c *campaign) attempt(ctx context.Context, rg *rig, j job, n int) (r *Round
 		record: newRecord(), rig: rg, attempt: n, exe: c.Candidate, contender: c.Contender, peers: c.Peers, rng: rand.New(rand.NewPCG(j.seed, name.Sum64())),
 		path: fmt.Sprintf("/%s-%d-%d", j.fault.number(), j.seed, history.Now()),
 	}
-	r.T, r.lease = cmp.Or(c.T, j.fault.T, usualT), cmp.Or(j.fault.Lease, c.Lease)
+	r.T, r.lease = cmp.Or(c.T, j.fault.T, usualT), cmp.Or(j.fault.Lease, c.Lease, usualLease)
+	if j.fault.Drawn && c.T == 0 && c.Lease == 0 && !c.Peers {
+		r.draw()
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -217,7 +219,7 @@ func (c *campaign) finish(j job, r *Round, spent time.Duration) (rep *history.Re
 	if len(rep.Violations) > 0 || rep.Diverged != "" || c.KeepAll {
 		kept, err = c.keep(j, r, lines)
 	}
-	c.logf("rig %d %s, seed %d: %d changes, without a leader %s ms, %d violations, in %.1fs", r.rig.n, j.fault.Name, j.seed,
+	c.logf("rig %d %s, seed %d, T %v, D %v: %d changes, without a leader %s ms, %d violations, in %.1fs", r.rig.n, j.fault.Name, j.seed, r.T, r.lease,
 		rep.Changes, percentiles(rep.Gaps, time.Millisecond, "%.0f"), len(rep.Violations), spent.Seconds())
 	for _, v := range rep.Violations {
 		if !c.Peers { // else they are what is looked for, by the dozen

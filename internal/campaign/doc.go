@@ -3,16 +3,16 @@
 //
 //	make campaign                     20 rounds of every fault and a table of them; needs root and Debian
 //	make campaign HOURS=1             one hour (the rigs' times added up) of everything at random instead
-//	make campaign LEASE=200ms         with another lease of the candidates, D; 500 ms by default
+//	make campaign LEASE=200ms         with one lease of the candidates, D, in all rounds
 //	go run ./internal/campaign/cmd/campaign -list    the faults
 //
 // # The rig
 //
-// A rig is three servers (tick 500 ms, syncLimit 5 s, longer than the session timeout T of 2 s),
-// each in a network namespace of its own with two interfaces: one to the network of the clients,
-// one to that of the quorum. So a follower can be cut from its leader and not from its clients. The
-// candidates are processes (examples/candidate), each in a namespace of its own on the network of
-// the clients. Several rigs work in parallel.
+// A rig is three servers (tick 500 ms, syncLimit 5 s, longer than the session timeout T of 1 s to 4
+// s), each in a network namespace of its own with two interfaces: one to the network of the
+// clients, one to that of the quorum. So a follower can be cut from its leader and not from its
+// clients. The candidates are processes (examples/candidate), each in a namespace of its own on the
+// network of the clients. Several rigs work in parallel.
 //
 // The namespaces have no names. The campaign holds them by file descriptors, and it runs in a
 // namespace of its own. So it never changes the host's network. When the campaign ends in any way,
@@ -29,6 +29,10 @@
 // stand in line again and one of them lead. At last all are told to leave, and nothing may be left
 // at the path. A round waits for signals, never for a time that is "long enough"; only faults last
 // for a time.
+//
+// Candidates have T = 2 s and D = 500 ms, unless a fault needs others. Each round of random faults,
+// of held threads and of contenders draws T (2, 4 or 8 ticks) and D (200 ms, 500 ms or T/2). The
+// line for the round has both, and its seed repeats them.
 //
 // All that candidates tell, and all that was done to them, is one history, which package history
 // judges. A history that breaks a promise is kept in a directory whose name is printed, with the

@@ -18,6 +18,8 @@ type Fault struct {
 	// T is the session timeout of the candidates; default 2 s, four ticks. Lease is D; default
 	// Config.Lease.
 	T, Lease time.Duration
+	// Drawn: each round draws T and D (Round.draw), unless Config has one of them.
+	Drawn bool
 	// Within is how long after the fault the next one ought to lead, in D, as text. It is shown and
 	// not judged.
 	Within string
@@ -109,38 +111,38 @@ var Faults = []Fault{
 	{Name: "5h znode, unheard", Start: nobody, Do: expelUnheard,
 		What: "an administrator deletes the leader's znode while the follower that serves the leader is cut off"},
 
-	{Name: "6 random", Start: five, Do: atRandom(hazards), What: "five candidates, everything at random"},
+	{Name: "6 random", Drawn: true, Start: five, Do: atRandom(hazards), What: "five candidates, everything at random"},
 
-	{Name: "7a tracker held", Held: true, T: 2 * usualT, Do: trackerHeld,
+	{Name: "7a tracker held", Drawn: true, Held: true, T: 2 * usualT, Do: trackerHeld,
 		What: "the heir cut for T, and back while the ZooKeeper leader's session tracker stands still before it closes the session; it leads, is cut again"},
-	{Name: "7b held, nobody behind", Held: true, T: 2 * usualT, Start: two, Do: trackerHeld,
+	{Name: "7b held, nobody behind", Drawn: true, Held: true, T: 2 * usualT, Start: two, Do: trackerHeld,
 		What: "the same, but the third candidate joins when the heir is back"},
-	{Name: "7c ping loop held", Held: true, Start: nobody, Do: pingLoopHeld,
+	{Name: "7c ping loop held", Drawn: true, Held: true, Start: nobody, Do: pingLoopHeld,
 		What: "the ZooKeeper leader pings nobody, until the session of the leader, who is at a follower, expires; then the leader is cut"},
-	{Name: "7d touch, random", Held: true, Do: heldAtRandom(hold.LearnerTouch, hold.PingReply), Slow: true,
+	{Name: "7d touch, random", Drawn: true, Held: true, Do: heldAtRandom(hold.LearnerTouch, hold.PingReply), Slow: true,
 		What: "followers stand still between taking and storing a touch, or before a ping's reply; clients cut, paused, resigning"},
-	{Name: "7e ping loop, random", Held: true, Do: heldAtRandom(hold.PingLoop), Slow: true,
+	{Name: "7e ping loop, random", Drawn: true, Held: true, Do: heldAtRandom(hold.PingLoop), Slow: true,
 		What: "the ZooKeeper leader pings nobody for a while; the same besides"},
-	{Name: "7f writes, random", Held: true, Do: heldAtRandom(hold.Prepare), Slow: true,
+	{Name: "7f writes, random", Drawn: true, Held: true, Do: heldAtRandom(hold.Prepare), Slow: true,
 		What: "the ZooKeeper leader takes no writes for a while; the same besides"},
-	{Name: "7g commits, random", Held: true, Do: heldAtRandom(hold.Commit), Slow: true,
+	{Name: "7g commits, random", Drawn: true, Held: true, Do: heldAtRandom(hold.Commit), Slow: true,
 		What: "servers stand still before they apply a committed write; the same besides"},
-	{Name: "7h learner, random", Held: true, Do: heldAtRandom(hold.LearnerPacket), Slow: true,
+	{Name: "7h learner, random", Drawn: true, Held: true, Do: heldAtRandom(hold.LearnerPacket), Slow: true,
 		What: "the ZooKeeper leader stands still with a packet of a follower that it has read; the same besides"},
-	{Name: "7i all, random", Held: true, Start: five, Do: atRandom(slices.Concat(hazards, holdEach(hold.Places...))), Slow: true,
+	{Name: "7i all, random", Drawn: true, Held: true, Start: five, Do: atRandom(slices.Concat(hazards, holdEach(hold.Places...))), Slow: true,
 		What: "five candidates, everything at random, threads of the servers held as well"},
 
-	{Name: "8a lock", Contend: true, Start: contenders("lock", "lock", "lock"), Do: holderExpelled,
+	{Name: "8a lock", Drawn: true, Contend: true, Start: contenders("lock", "lock", "lock"), Do: holderExpelled,
 		What: "locks: the holder cut off, and its znode deleted by an administrator"},
-	{Name: "8b read-write lock", Contend: true, Start: contenders("write", "read", "read", "write"), Do: holderExpelled,
+	{Name: "8b read-write lock", Drawn: true, Contend: true, Start: contenders("write", "read", "read", "write"), Do: holderExpelled,
 		What: "the same with two readers and two writers; it is a writer"},
-	{Name: "8c semaphore", Contend: true, Start: contenders("semaphore", "semaphore", "semaphore", "semaphore"), Do: holderExpelled,
+	{Name: "8c semaphore", Drawn: true, Contend: true, Start: contenders("semaphore", "semaphore", "semaphore", "semaphore"), Do: holderExpelled,
 		What: "the same with four contenders for two permits"},
-	{Name: "8d lock, random", Held: true, Contend: true, Start: contenders("lock", "lock", "lock", "lock"), Do: atRandom(contendersHeld), Slow: true,
+	{Name: "8d lock, random", Drawn: true, Held: true, Contend: true, Start: contenders("lock", "lock", "lock", "lock"), Do: atRandom(contendersHeld), Slow: true,
 		What: "four contenders for a lock, everything at random, threads of the servers held as well"},
-	{Name: "8e read-write, random", Held: true, Contend: true, Start: contenders("write", "read", "read", "read", "write"), Do: atRandom(contendersHeld), Slow: true,
+	{Name: "8e read-write, random", Drawn: true, Held: true, Contend: true, Start: contenders("write", "read", "read", "read", "write"), Do: atRandom(contendersHeld), Slow: true,
 		What: "three readers and two writers, the same"},
-	{Name: "8f semaphore, random", Held: true, Contend: true, Start: contenders("semaphore", "semaphore", "semaphore", "semaphore", "semaphore"), Do: atRandom(contendersHeld), Slow: true,
+	{Name: "8f semaphore, random", Drawn: true, Held: true, Contend: true, Start: contenders("semaphore", "semaphore", "semaphore", "semaphore", "semaphore"), Do: atRandom(contendersHeld), Slow: true,
 		What: "five contenders for two permits, the same"},
 }
 

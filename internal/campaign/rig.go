@@ -20,6 +20,7 @@ const (
 
 	tick      = 500 * time.Millisecond
 	maxT      = time.Minute
+	initLimit = 20 // ticks
 	syncLimit = 10 // ticks: 5 s, longer than T, so that a follower without its leader answers its clients meanwhile
 
 	// A host's interfaces.
@@ -53,7 +54,7 @@ func newRig(ctx context.Context, n int, dir string, debug bool) (_ *rig, err err
 		return nil, err
 	}
 	r.Ensemble, err = ensemble.Start(ctx, ensemble.Config{
-		Servers: servers, Tick: tick, SyncLimit: syncLimit, MaxSessionTimeout: maxT, Dir: filepath.Join(dir, fmt.Sprint("rig", n)),
+		Servers: servers, Tick: tick, InitLimit: initLimit, SyncLimit: syncLimit, MaxSessionTimeout: maxT, Dir: filepath.Join(dir, fmt.Sprint("rig", n)),
 		Debug: debug, Host: r.clientAddr, QuorumHost: r.quorumAddr,
 		Wrap: func(i int, argv []string) []string { return r.hosts[i].wrap(argv...) },
 	})
@@ -171,9 +172,37 @@ func (r *rig) mend(ctx context.Context) error {
 	return r.united(ctx)
 }
 
+// commitsWithin is how long a mended ensemble may take until it commits: as long as its limits for
+// a leader and followers to come together.
+const commitsWithin = (initLimit + syncLimit) * tick
+
 // united waits until each server has carried a write through the quorum. A server may believe for a
 // while that it still leads, or follows, although the others have gone on without it.
+//
+// Servers up to 3.8.4, and 3.9.0 and 3.9.1, may never commit again after all of them have stood
+// still for longer than syncLimit. Then they form a new quorum, and a follower may acknowledge a
+// proposal before it acknowledges NEWLEADER. The leader loses that acknowledgement. In later
+// releases it does not. So the ZooKeeper leader of an ensemble that does not commit is restarted.
 func (r *rig) united(ctx context.Context) error {
+	for {
+		limited, cancel := context.WithTimeout(ctx, commitsWithin)
+		err := r.carry(limited)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		zkLeader, err := r.Leader(ctx)
+		if err == nil {
+			err = zkLeader.Restart(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// carry has each server carry a write.
+func (r *rig) carry(ctx context.Context) error {
 	const node = "/united"
 	write := func(eye *session.Client) error {
 		s, err := eye.Session(ctx)

@@ -57,6 +57,13 @@ type Round struct {
 	stall      stallMeter
 }
 
+// draw draws T, from the shortest that the servers grant on, and D, from the shortest to the
+// longest that T allows. The seed repeats them.
+func (r *Round) draw() {
+	r.T = pick(r, []time.Duration{2 * tick, 4 * tick, 8 * tick})
+	r.lease = pick(r, []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, r.T / 2})
+}
+
 // Candidate processes are named so.
 var names = []string{"a", "b", "c", "d", "e"}
 

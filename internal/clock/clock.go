@@ -54,7 +54,7 @@ func (i Instant) IsZero() bool { return i == Instant{} }
 type Clock interface {
 	// Now reads both clocks.
 	Now() Instant
-	// Wall is the civil time, for people to read. No decision depends on it.
+	// Wall is the wall time, for people to read. No decision depends on it.
 	Wall() time.Time
 	// AfterFunc calls f in a goroutine of its own after d. If stop is called first, f is not
 	// called. stop reports whether it has prevented the call.

@@ -9,7 +9,7 @@ import (
 
 // unwrapped is what stays in one line: tables, headings, pictures, code, where links lead, and the
 // entries of the page of known failures.
-var unwrapped = regexp.MustCompile(`^(\||#|!\[|    |\[[^]]+\]: |(Seen|What|Met by|Cannot occur): )`)
+var unwrapped = regexp.MustCompile(`^(\||#|!\[|    |\[[^]]+\]: |(Seen|What|Met by|By decision): )`)
 
 // width is how many columns a line of prose has at most, in pages and in comments.
 const width = 100

@@ -27,7 +27,11 @@ type Config struct {
 	// timeout should be at least two ticks.
 	Tick time.Duration
 	// InitLimit and SyncLimit are in ticks; default 20 and 10 (5 s at the default tick). SyncLimit
-	// is how long a follower that hears nothing of its leader goes on answering reads.
+	// is how long a follower that hears nothing of its leader goes on answering reads. When all
+	// servers are frozen for longer than that, the followers leave their leader and follow it anew.
+	// Until 3.8.5 and 3.9.2 the ensemble may then never commit again: a learner sends its
+	// acknowledgement of a pending proposal while it still owes the one of NEWLEADER, and the
+	// leader takes the first for the second (Learner.syncWithLeader, Leader.waitForNewLeaderAck).
 	InitLimit, SyncLimit int
 	// MinSessionTimeout and MaxSessionTimeout bound what a client is granted; default: the server's
 	// own, 2 and 20 ticks.

@@ -27,6 +27,31 @@ func TestAValueWithoutANameIsCalledByItsNumber(t *testing.T) {
 // without asking whether there is such an element.
 func TestNoStringMethodTrustsItsReceiver(t *testing.T) {
 	seen := 0
+	eachFile(t, func(set *token.FileSet, f *ast.File) {
+		n, trusts := stringMethods(f)
+		seen += n
+		for _, at := range trusts {
+			t.Errorf("%v: the receiver may have no name; use enum.Name", set.Position(at))
+		}
+	})
+	if seen < 10 {
+		t.Errorf("only %d String methods were found", seen)
+	}
+}
+
+// TestNoArrayEndsWithTheLastConstant looks for arrays that have an element for each value up to one
+// constant. The value that is added next has none.
+func TestNoArrayEndsWithTheLastConstant(t *testing.T) {
+	eachFile(t, func(set *token.FileSet, f *ast.File) {
+		for _, at := range lastPlusOne(f) {
+			t.Errorf("%v: a value that is added later has no element; use a map", set.Position(at))
+		}
+	})
+}
+
+// eachFile calls do with all Go files that are no tests.
+func eachFile(t *testing.T, do func(*token.FileSet, *ast.File)) {
+	t.Helper()
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
@@ -36,18 +61,49 @@ func TestNoStringMethodTrustsItsReceiver(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		n, trusts := stringMethods(f)
-		seen += n
-		for _, at := range trusts {
-			t.Errorf("%v: the receiver may have no name; use enum.Name", set.Position(at))
-		}
+		do(set, f)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if seen < 10 {
-		t.Errorf("only %d String methods were found", seen)
+}
+
+// lastPlusOne returns where an array's length is a name and one.
+func lastPlusOne(f *ast.File) (found []token.Pos) {
+	ast.Inspect(f, func(node ast.Node) bool {
+		array, ok := node.(*ast.ArrayType)
+		if !ok {
+			return true
+		}
+		if sum, ok := array.Len.(*ast.BinaryExpr); ok && sum.Op == token.ADD {
+			_, number := sum.X.(*ast.BasicLit)
+			one, ok := sum.Y.(*ast.BasicLit)
+			if ok && one.Value == "1" && !number {
+				found = append(found, array.Pos())
+			}
+		}
+		return true
+	})
+	return found
+}
+
+func TestAnArrayThatEndsWithTheLastConstantIsFound(t *testing.T) {
+	for source, sound := range map[string]bool{
+		`func f() { var n [recipe.ClaimEnding + 1]int; _ = n }`: false,
+		`var n = [last + 1]string{}`:                            false,
+		`type t struct{ n [int(last) + 1]int }`:                 false,
+		`var n [last]int`:                                       true,
+		`var n [header + 16]byte`:                               true,
+		`var n = []int{last: 1}`:                                true,
+	} {
+		f, err := parser.ParseFile(token.NewFileSet(), "x.go", "package x\n"+source, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := lastPlusOne(f); (len(found) == 0) != sound {
+			t.Errorf("%s: found %d", source, len(found))
+		}
 	}
 }
 

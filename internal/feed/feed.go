@@ -79,7 +79,7 @@ func (f *Feed[E]) Send(e E) {
 func (f *Feed[E]) run(s *subscriber[E]) {
 	over := false
 	defer func() {
-		if !over { // the function has called runtime.Goexit; Wait must not wait for ever
+		if !over { // the function has called runtime.Goexit: the values behind it are still to be delivered
 			go f.run(s)
 		}
 	}()
@@ -103,14 +103,7 @@ func (f *Feed[E]) run(s *subscriber[E]) {
 // the count.
 func (f *Feed[E]) Dropped() uint64 { return f.dropped.Load() }
 
-// Wait waits until all values that were sent have been delivered.
-func (f *Feed[E]) Wait() {
-	for _, idle := range f.busy() {
-		<-idle
-	}
-}
-
-// WaitFor is Wait, but it waits for d at most.
+// WaitFor waits until all values that were sent have been delivered, for d at most.
 func (f *Feed[E]) WaitFor(c clock.Clock, d time.Duration) { waitFor(c, d, f.busy()) }
 
 // waitFor waits until all of the channels are closed, for d at most.

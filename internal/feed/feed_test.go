@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
@@ -21,7 +22,7 @@ func TestAllIsDeliveredInOrder(t *testing.T) {
 		f.Send(i)
 		want = append(want, i)
 	}
-	f.Wait()
+	f.WaitFor(clock.System, await.Bound)
 	if !slices.Equal(got, want) || f.Dropped() != 0 {
 		t.Errorf("%v, %d dropped", got, f.Dropped())
 	}
@@ -44,7 +45,7 @@ func TestASenderNeverWaitsAndWhatDoesNotFitIsCounted(t *testing.T) {
 			t.Errorf("waited for %v", took)
 		}
 		close(release)
-		f.Wait()
+		f.WaitFor(clock.System, await.Bound)
 		if blocked != 4 {
 			t.Errorf("%d delivered", blocked)
 		}
@@ -60,7 +61,7 @@ func TestADeliveryThatEndsItsGoroutineDoesNotEndTheFeed(t *testing.T) {
 	}, 10)
 	f.Send(1)
 	f.Send(2)
-	f.Wait()
+	f.WaitFor(clock.System, await.Bound)
 	if n != 2 {
 		t.Errorf("%d delivered", n)
 	}
@@ -83,7 +84,7 @@ func TestEachSubscriberHearsAllInOrderWhateverAnotherDoes(t *testing.T) {
 			t.Errorf("heard %v and %v; %d dropped, want 2, of the one that blocks", got, late, f.Dropped())
 		}
 		close(blocked)
-		f.Wait()
+		f.WaitFor(clock.System, await.Bound)
 	})
 }
 
@@ -99,12 +100,12 @@ func TestWhatWaitsForAStoppedSubscriberIsForgotten(t *testing.T) {
 		}
 		synctest.Wait()
 		stop()
-		stop()   // more than once does no harm
-		f.Wait() // not for the delivery that is under way
+		stop()                               // more than once does no harm
+		f.WaitFor(clock.System, await.Bound) // not for the delivery that is under way
 		close(blocked)
 		synctest.Wait()
 		f.Send(3)
-		f.Wait()
+		f.WaitFor(clock.System, await.Bound)
 		if n != 1 || others != 4 {
 			t.Errorf("%d and %d delivered; want 1 before the stop, and 4", n, others)
 		}

@@ -52,7 +52,8 @@
 // for all kinds and for etcd and client-go, how long nobody leads after a crash and at hand-overs
 // ("make compare" does both).
 //
-// The tests run with Debian's releases, and with ZKRECIPE_PEERS=newest with the others.
+// The tests run with Debian's releases, and with ZKRECIPE_PEERS=newest with the others: "make
+// peers-newest".
 //
 // Config.OnLine is called with each line. [Available] tells what a machine lacks for a kind. The
 // programs are built when first needed, javac within two seconds; a JVM takes about one more until

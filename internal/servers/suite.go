@@ -37,7 +37,7 @@ var selection = []suite{
 	{name: "session", dir: "session", tests: "^(TestEveryErrorOfAServerIsClassified|TestPathsAreRefusedAsTheServersRefuseThem|" +
 		"TestTheChrootAppliesToEveryCallWatchAndMulti|TestALost.*LeaveExactlyOneZnode|TestEnsurePathNeedsNoPermissionOnWhatIsThere|" +
 		"TestWatchesAreRacelessAcrossAHundredReconnects|TestASilentSessionIsTakenOverFromOnRealServers|TestTLSOnARealSecurePort|" +
-		"TestCredentialsSurviveReconnectsAndLostReplies|TestASessionSurvivesTheDeathOfItsServer)$"},
+		"TestCredentialsSurviveReconnectsAndLostReplies|TestASessionSurvivesTheDeathOfItsServer|TestAFollowerAnswersOneOfSeveralHandshakes)$"},
 	{name: "kerberos", dir: "session/sasl/kerberos", tests: "^(TestAPrincipalGetsWhatIsItsOwn|TestAServerThat.*)$"},
 	{name: "watch", dir: "watch", files: "*_test.go"},
 	{name: "election", dir: "recipe/election", tests: "^(TestTheLeadershipPassesDownTheLine|TestAHiddenContenderAheadIsPolled|" +

@@ -21,7 +21,7 @@
 // the same for them. In addition:
 //
 //	slot          two valid permits have one slot
-//	linearizable  what the holders of a lock read and write under it fits no plain number, as Porcupine judges
+//	linearizable  what the holders of a lock read, and write by their Multi, fits no plain number, as Porcupine judges
 //	counter       a counter is not the sum of what was added and of some of the additions with an unknown outcome
 //	flap          a member's znode goes, although its session lives and it does not leave
 //	barrier       fewer are let through a double barrier than it wants, or one that was not counted in
@@ -40,7 +40,7 @@
 // library. Each has to be caught, on the invariant that it names, within a bounded number of seeds,
 // and passes where there are no faults. Faults picked at random seldom meet the few milliseconds in
 // which a wrong lease matters, so some are aimed. Variants that a test of their own finds at once
-// are beside that test: in session/testdata/variants and recipe/election/testdata/variants.
+// are beside that test, in testdata/variants of its package.
 //
 // Some mistakes have no variant, because in a system like ZooKeeper they change nothing. If the
 // checker looks for them all the same, it has a test of its own:

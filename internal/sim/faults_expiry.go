@@ -2,13 +2,11 @@ package sim
 
 import (
 	"cmp"
-	"context"
 	"math/rand"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -74,55 +72,16 @@ func (w *world) delayExpiry(lag time.Duration) {
 	}
 }
 
-// loseTouch chooses a process that waits in line and is in touch by pings alone. It lets the
-// process become the leader when one of these pings is old enough to count as a proof, and the
-// ZooKeeper leader has not heard of that ping. The process and its server are isolated before the
-// server tells of a newer one.
+// loseTouch lets two beats of a leader succeed of which the ZooKeeper leader does not hear, and
+// then isolates the process and its server. The session expires sooner than a lease that counts
+// from the second beat would say, if that lasted for nearly the session timeout.
 func loseTouch(w *world, _ *zktest.Server, rng *rand.Rand) (end func()) {
-	dir := w.linePath(rng)
-	w.atFollower(w.waiting(dir), func(p *proc, _, follower *zktest.Server) {
-		w.whenTouchIsLost(p, 50, func() {
-			w.afterBeats(p, 2, func() { w.isolateBoth(p, follower) })
-			w.deleteAhead(p, dir)
-		})
+	w.atFollower(w.leading(rng), func(p *proc, _, follower *zktest.Server) {
+		rule := w.ens.On(zktest.Match{Host: p.name}, zktest.LoseTouch)
+		time.AfterFunc(w.plan.Timeout, rule.Remove) // if the beats fail
+		w.afterBeats(p, 2, func() { w.isolateBoth(p, follower) })
 	})
 	return nil
-}
-
-// whenTouchIsLost loses the touch of the next ping of a process. It calls f 15T/32 after the ping,
-// if the process runs, and if the session would expire before a lease that counts from that ping,
-// unless more is heard of it. Otherwise it tries the next ping. After so many pings it gives up.
-func (w *world) whenTouchIsLost(p *proc, pings int, f func()) {
-	if pings == 0 {
-		return
-	}
-	T := w.plan.Timeout
-	rule := w.ens.On(zktest.Match{Host: p.name, Op: zktest.OpPing, Nth: 1}, zktest.LoseTouch)
-	time.AfterFunc(T, rule.Remove)
-	age := T * 15 / 32
-	w.onRequest(p, zktest.OpPing, func(zktest.Request) {
-		time.AfterFunc(age, func() {
-			id := sessionID(p)
-			early := func(s zktest.Session) bool { return s.ID == id && s.Expires+age < T*15/16 }
-			if slices.ContainsFunc(w.ens.Sessions(), early) && !p.clock.paused() {
-				f()
-				return
-			}
-			w.whenTouchIsLost(p, pings-1, f)
-		})
-	})
-}
-
-// deleteAhead deletes, as an administrator would, what stands ahead of a process in a line.
-func (w *world) deleteAhead(p *proc, dir string) {
-	w.asAdmin(w.plan.Timeout/8, func(ctx context.Context, s *session.Session) {
-		for _, x := range w.lineUp(dir) {
-			if x.p == p {
-				return
-			}
-			s.Delete(ctx, x.path, -1)
-		}
-	})
 }
 
 // A place is a candidate's in a line.
@@ -150,24 +109,6 @@ func (w *world) lineUp(dir string) (line []place) {
 		}
 	}
 	return line
-}
-
-// waiting returns a process in the line of an election, or nil. The process is not among the first
-// two of any election.
-func (w *world) waiting(dir string) *proc {
-	busy := map[*proc]bool{}
-	for n := range w.plan.Elections {
-		line := w.lineUp(electionPath(n))
-		for _, x := range line[:min(2, len(line))] {
-			busy[x.p] = true
-		}
-	}
-	for _, x := range w.lineUp(dir) {
-		if !busy[x.p] {
-			return x.p
-		}
-	}
-	return nil
 }
 
 // taken reports whether the session of a process is going to be closed whatever it does.

@@ -276,7 +276,7 @@ func (c *contender) work(ctx context.Context, l *lock.Lock, h *lock.Held, read b
 			}
 		}
 		pause := time.Duration(c.rng.Int63n(int64(500 * time.Millisecond)))
-		c.p.w.registers.at(l.Path()).use(h.Valid, read, func() { clock.Sleep(ctx, c.p.clock, pause) })
+		c.p.useRegister(ctx, l.Path(), h, read, func() { clock.Sleep(ctx, c.p.clock, pause) })
 		if ctx.Err() != nil {
 			break
 		}

@@ -147,7 +147,13 @@ func (p *proc) runObserver(ctx context.Context, path string) {
 	p.running.Go(func() {
 		defer o.Close()
 		var last int64
-		o.Follow(ctx, func(l election.Candidate) { p.w.check.observed(p.name, path, &last, l) })
+		for {
+			l, err := o.Next(ctx)
+			if err != nil {
+				return
+			}
+			p.w.check.observed(p.name, path, &last, l)
+		}
 	})
 }
 

@@ -1,54 +1,80 @@
 package sim
 
 import (
+	"context"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A register is a number that the holders of a lock, or of a semaphore of one, read and write under
-// it. It is not in ZooKeeper and looks at no token, so only the lock protects it. Porcupine judges
-// what the holders have seen: is there an order of all that they did, each at an instant while it
-// was under way, in which the register is a plain number?
+// A register is a znode that the holders of a lock, or of a semaphore of one, read and write. They
+// read it as any znode, and write it by their Multi, in place of what they have read. Porcupine
+// judges what the holders have seen: is there an order of all that they did, each at an instant
+// while it was under way, in which nobody writes between the read and the write of another?
 type register struct {
 	mu   sync.Mutex // guards what follows
 	now  int64      // grows with every beginning and every end
-	x    int64
 	ops  []porcupine.Operation
 	void bool // an administrator has deleted the whole path, so nothing is promised
 }
 
-// seen is what a holder has found at the beginning and at the end.
-type seen struct{ first, last int64 }
+// registerPath is the znode of the register of a lock or of a semaphore.
+func registerPath(path string) string { return "/register" + path }
 
-// use reads the register, lets some time pass, and then reads it again or writes the next number.
-// One that does not hold the lock all the while has done nothing.
-func (r *register) use(valid func() bool, read bool, pass func()) {
-	begin, first, ok := r.begin(valid)
+// seen is what a holder has found, and what it has found then or left behind.
+type seen struct {
+	first, last int64
+	unknown     bool // whether the write was carried out
+}
+
+// holder is a lock.Held or a semaphore.Permit.
+type holder interface {
+	Valid() bool
+	Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error)
+}
+
+// use reads the register, lets some time pass, and then reads it again or writes another number.
+// What a reader has read counts if it still holds the lock in the end. A write counts if it was
+// carried out, whether the writer still holds the lock or not: that is what Multi promises.
+func (r *register) use(ctx context.Context, path string, h holder, read bool, get func(context.Context) (int64, error), pass func()) {
+	called := r.tick()
+	first, err := get(ctx)
 	pass()
-	if !ok {
-		return
+	switch {
+	case err != nil:
+	case read:
+		if last, err := get(ctx); err == nil && h.Valid() {
+			r.add(porcupine.Operation{Input: read, Call: called, Output: seen{first: first, last: last}})
+		}
+	default:
+		number := r.tick() // nobody else writes that
+		_, err := h.Multi(ctx, &zk.SetDataRequest{Path: registerPath(path), Data: []byte(strconv.FormatInt(number, 10)), Version: -1})
+		if outcome := session.OutcomeOf(err); outcome != session.OutcomeNotDone {
+			r.add(porcupine.Operation{Input: read, Call: called, Output: seen{first, number, outcome == session.OutcomeUnknown}})
+		}
 	}
+}
+
+// tick is an instant.
+func (r *register) tick() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !valid() {
-		return
-	}
-	op := porcupine.Operation{Input: read, Call: begin, Output: seen{first, r.x}}
-	if !read {
-		op.Output = seen{first, first + 1}
-		r.x = first + 1
-	}
+	r.now++
+	return r.now
+}
+
+func (r *register) add(op porcupine.Operation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.now++
 	op.Return = r.now
 	r.ops = append(r.ops, op)
-}
-
-func (r *register) begin(valid func() bool) (begin, first int64, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.now++
-	return r.now, r.x, valid()
 }
 
 // expel says that nothing is promised any more.
@@ -58,8 +84,8 @@ func (r *register) expel() {
 	r.void = true
 }
 
-// number is a register to which one writes the next number at a time, and which nobody reads while
-// it changes.
+// number is a register in place of whose number one writes another, and which nobody writes while
+// it is read.
 var number = porcupine.Model{
 	Init: func() any { return int64(0) },
 	Step: func(state, input, output any) (bool, any) {
@@ -72,7 +98,29 @@ var number = porcupine.Model{
 func (r *register) linearizable() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.void || porcupine.CheckOperations(number, r.ops)
+	return r.void || porcupine.CheckOperations(number, r.known())
+}
+
+// known is the operations of which is known that they were carried out. A write whose outcome is
+// unknown was carried out, at any time since its beginning, if somebody has read its number. If
+// nobody has, it makes no difference to anybody.
+func (r *register) known() (all []porcupine.Operation) {
+	read := map[int64]bool{}
+	for _, op := range r.ops {
+		s := op.Output.(seen)
+		read[s.first] = true
+		read[s.last] = read[s.last] || op.Input.(bool)
+	}
+	for _, op := range r.ops {
+		if s := op.Output.(seen); s.unknown {
+			if !read[s.last] {
+				continue
+			}
+			op.Return = r.now + 1
+		}
+		all = append(all, op)
+	}
+	return all
 }
 
 // registers are those of all paths.
@@ -88,6 +136,26 @@ func (rs *registers) at(path string) *register {
 		rs.byPath[path] = &register{}
 	}
 	return rs.byPath[path]
+}
+
+// longestPass is how long a holder lets pass at most while it uses a register.
+const longestPass = 3 * time.Second
+
+// useRegister lets a holder use the register of what it holds. It goes on when that is over: then
+// only Multi keeps it from writing.
+func (p *proc) useRegister(ctx context.Context, path string, h holder, read bool, pass func()) {
+	get := func(ctx context.Context) (int64, error) {
+		s, err := p.client.Session(ctx)
+		if err != nil {
+			return 0, err
+		}
+		data, _, err := s.Get(ctx, registerPath(path))
+		n, _ := strconv.ParseInt("0"+string(data), 10, 64) // it is empty at first
+		return n, err
+	}
+	late, cancel := clock.WithTimeout(context.WithoutCancel(ctx), p.clock, longestPass+time.Second)
+	defer cancel()
+	p.w.registers.at(path).use(late, path, h, read, get, pass)
 }
 
 // checkRegisters lets Porcupine judge.

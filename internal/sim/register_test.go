@@ -1,44 +1,91 @@
 package sim
 
-import "testing"
+import (
+	"context"
+	"strconv"
+	"testing"
 
-// holder is a holder of a lock as a test decides.
-type holder struct{ valid bool }
+	"github.com/go-zookeeper/zk"
 
-func (h *holder) Valid() bool { return h.valid }
+	"github.com/zkrecipe/zkrecipe/recipe"
+)
+
+// ghost is a holder of a lock as a test decides, which writes to number.
+type ghost struct {
+	valid  bool
+	number *int64
+	lost   bool // the answers to its writes
+}
+
+func (g *ghost) Valid() bool { return g.valid }
+
+func (g *ghost) Multi(_ context.Context, ops ...any) ([]zk.MultiResponse, error) {
+	if !g.valid {
+		return nil, recipe.ErrNotHeld
+	}
+	*g.number, _ = strconv.ParseInt(string(ops[0].(*zk.SetDataRequest).Data), 10, 64)
+	if g.lost {
+		return nil, zk.ErrConnectionClosed
+	}
+	return nil, nil
+}
+
+// user lets a ghost use a register.
+type user func(g *ghost, read bool, pass func())
 
 func TestARegisterTellsWhetherItsLockHolds(t *testing.T) {
-	a, b := &holder{true}, &holder{true}
-	nothing := func() {}
+	const reads, writes = true, false
 	for name, c := range map[string]struct {
-		use  func(r *register)
+		use  func(use user, r *register, a, b *ghost)
 		good bool
 	}{
-		"in turn": {func(r *register) {
-			r.use(a.Valid, false, nothing)
-			r.use(b.Valid, true, nothing)
-			r.use(b.Valid, false, nothing)
+		"in turn": {func(use user, _ *register, a, b *ghost) {
+			use(a, writes, nil)
+			use(b, reads, nil)
+			use(b, writes, nil)
 		}, true},
-		"two writers": {func(r *register) {
-			r.use(a.Valid, false, func() { r.use(b.Valid, false, nothing) })
+		"two writers": {func(use user, _ *register, a, b *ghost) {
+			use(a, writes, func() { use(b, writes, nil) })
 		}, false},
-		"a reader beside a writer": {func(r *register) {
-			r.use(a.Valid, true, func() { r.use(b.Valid, false, nothing) })
+		"a reader beside a writer": {func(use user, _ *register, a, b *ghost) {
+			use(a, reads, func() { use(b, writes, nil) })
 		}, false},
-		"two readers": {func(r *register) {
-			r.use(a.Valid, false, nothing)
-			r.use(a.Valid, true, func() { r.use(b.Valid, true, nothing) })
+		"two readers": {func(use user, _ *register, a, b *ghost) {
+			use(a, writes, nil)
+			use(a, reads, func() { use(b, reads, nil) })
 		}, true},
-		"one that has lost the lock": {func(r *register) {
-			lost := &holder{true}
-			r.use(lost.Valid, false, func() { lost.valid = false; r.use(b.Valid, false, nothing) })
+		"one that has lost the lock": {func(use user, _ *register, a, b *ghost) {
+			use(a, writes, func() { a.valid = false; use(b, writes, nil) })
 		}, true},
-		"two writers, after the path was deleted": {func(r *register) {
-			r.use(a.Valid, false, func() { r.use(b.Valid, false, r.expel) })
+		"two writers, after the path was deleted": {func(use user, r *register, a, b *ghost) {
+			use(a, writes, func() { use(b, writes, r.expel) })
 		}, true},
+		"a lost answer": {func(use user, _ *register, a, b *ghost) {
+			a.lost = true
+			use(a, writes, nil)
+			use(b, reads, nil)
+		}, true},
+		"a lost request": {func(use user, _ *register, a, b *ghost) {
+			a.lost, a.number = true, new(int64)
+			use(a, writes, nil)
+			use(b, writes, nil)
+			use(b, reads, nil)
+		}, true},
+		"a write with a lost answer that overtakes another's": {func(use user, _ *register, a, b *ghost) {
+			a.lost = true
+			use(a, writes, func() { use(b, writes, nil) })
+			use(b, reads, nil)
+		}, false},
 	} {
-		r := &register{}
-		if c.use(r); r.linearizable() != c.good {
+		r, now := &register{}, int64(0)
+		use := func(g *ghost, read bool, pass func()) {
+			if pass == nil {
+				pass = func() {}
+			}
+			r.use(t.Context(), "/l", g, read, func(context.Context) (int64, error) { return now, nil }, pass)
+		}
+		c.use(use, r, &ghost{valid: true, number: &now}, &ghost{valid: true, number: &now})
+		if r.linearizable() != c.good {
 			t.Errorf("%s: linearizable %v; want %v", name, !c.good, c.good)
 		}
 	}

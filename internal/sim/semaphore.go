@@ -59,6 +59,9 @@ func (w *world) setUpSemaphores(ctx context.Context, s *session.Session) {
 		dir := semaphorePath(n)
 		size, _ := w.plan.sizeOf(n)
 		w.check.semaphores[dir] = &permits{size: size, tokens: map[int]int64{}}
+		if err := s.EnsurePath(ctx, registerPath(dir), zk.WorldACL(zk.PermAll)); err != nil {
+			panic(err)
+		}
 		for i := range size {
 			if err := s.EnsurePath(ctx, slotPath(dir, i), zk.WorldACL(zk.PermAll)); err != nil {
 				panic(err)
@@ -132,12 +135,12 @@ func (p *proc) work(permit *semaphore.Permit, dir string, rng *rand.Rand) {
 		for _, slot := range permit.Slots() {
 			permit.Multi(ctx, &zk.SetDataRequest{Path: slotPath(dir, slot.Number()), Data: []byte(strconv.FormatInt(slot.Token(), 10)), Version: -1})
 		}
-		pause := func() { clock.Sleep(ctx, p.clock, time.Duration(rng.Int63n(int64(3*time.Second)))) }
+		pause := func() { clock.Sleep(ctx, p.clock, time.Duration(rng.Int63n(int64(longestPass)))) }
 		if p.w.check.semaphores[dir].size > 1 {
 			pause()
 			continue
 		}
-		p.w.registers.at(dir).use(permit.Valid, false, pause)
+		p.useRegister(ctx, dir, permit, false, pause)
 	}
 	if rng.Intn(4) == 0 && len(p.w.plan.Faults) > 0 { // stop slowly, whatever the context says
 		clock.Sleep(context.Background(), p.clock, time.Duration(rng.Int63n(int64(2*drainTimeout))))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -23,6 +24,7 @@ var (
 	leaseFlag      = flag.Int("lease", 0, "the session timeout is so many leases; 0 lets the seed decide")
 	numbersFlag    = flag.String("numbers", "", "what becomes of sequence numbers after the last one, wrap or stick; empty lets the seed decide")
 	plainFlag      = flag.Bool("plain", false, "report a violation as it is, without making its plan small")
+	onlyFlag       = flag.String("only", "", "look for violations of this invariant alone")
 	semaphoresFlag = flag.Int("semaphores", 0, "so many semaphores in place of elections")
 	locksFlag      = flag.Bool("locks", false, "simulate locks beside the elections, for a quarter of the time")
 	othersFlag     = flag.Bool("others", false, "simulate groups, counters, caches and barriers beside the elections, for a quarter of the time")
@@ -185,6 +187,9 @@ func search(t *testing.T, seeds int, planOf func(seed int64) Plan) {
 		total.Acquired += result.Acquired
 		total.Faults += result.Faults
 		total.Length += result.Length
+		result.Violations = slices.DeleteFunc(result.Violations, func(v Violation) bool {
+			return *onlyFlag != "" && v.Invariant != *onlyFlag
+		})
 		if len(result.Violations) > 0 {
 			if *plainFlag {
 				for _, v := range result.Violations {

@@ -1,11 +1,14 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,8 +19,13 @@ import (
 // soakChunk is how many seeds one process runs in a row.
 const soakChunk = 40
 
+// soakScenes are what the clusters of a soak do, in turn: flags of TestSeeds. Elections alone come
+// first, and as often as the rest together.
+var soakScenes = [][]string{{}, {"-locks"}, {}, {"-semaphores=2"}, {}, {"-others"}}
+
 // TestSoak searches seeds from -first on for -hours simulated cluster-hours, in as many processes
-// as there are processors. It stops at the first violation.
+// as there are processors. It stops at the first violation. With -locks, -semaphores or -others all
+// clusters do that.
 func TestSoak(t *testing.T) {
 	if *hoursFlag <= 0 {
 		t.Skip("SKIP: needs -hours; make soak HOURS=... runs it")
@@ -26,16 +34,21 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &soak{next: *firstFlag, begun: time.Now()}
+	s := &soak{next: *firstFlag, begun: time.Now(), hours: map[string]float64{}}
+	if *locksFlag || *othersFlag || *semaphoresFlag > 0 {
+		s.scenes = [][]string{{fmt.Sprintf("-locks=%v", *locksFlag), fmt.Sprintf("-others=%v", *othersFlag), fmt.Sprintf("-semaphores=%d", *semaphoresFlag)}}
+	} else {
+		s.scenes = soakScenes
+	}
 	var workers sync.WaitGroup
 	for range runtime.NumCPU() {
 		workers.Go(func() {
-			for first, ok := s.take(); ok; first, ok = s.take() {
-				out, err := exec.Command(binary, "-test.run", "^TestSeeds$", "-test.v", "-test.timeout", "0",
+			for first, scene, ok := s.take(); ok; first, scene, ok = s.take() {
+				args := []string{"-test.run", "^TestSeeds$", "-test.v", "-test.timeout", "0",
 					"-first", fmt.Sprint(first), "-seeds", fmt.Sprint(soakChunk), "-faults", *kindsFlag,
-					"-length", lengthFlag.String(), "-ticks", fmt.Sprint(*ticksFlag), "-lease", fmt.Sprint(*leaseFlag), "-numbers", *numbersFlag,
-					fmt.Sprintf("-locks=%v", *locksFlag), fmt.Sprintf("-others=%v", *othersFlag), "-semaphores", fmt.Sprint(*semaphoresFlag)).CombinedOutput()
-				s.add(string(out), err)
+					"-length", lengthFlag.String(), "-ticks", fmt.Sprint(*ticksFlag), "-lease", fmt.Sprint(*leaseFlag), "-numbers", *numbersFlag}
+				out, err := exec.Command(binary, append(args, scene...)...).CombinedOutput()
+				s.add(scene, string(out), err)
 			}
 		})
 	}
@@ -48,44 +61,62 @@ func TestSoak(t *testing.T) {
 
 // soak is what the workers have in common.
 type soak struct {
-	begun time.Time
+	begun  time.Time
+	scenes [][]string
 
-	mu            sync.Mutex // guards what follows
-	next          int64      // the first seed that nobody has taken
-	hours         float64
-	faults, terms int
-	failures      []string
+	mu                      sync.Mutex // guards what follows
+	taken                   int        // how many chunks have been taken
+	next                    int64      // the first seed that nobody has taken
+	hours                   map[string]float64
+	faults, terms, acquired int
+	failures                []string
 }
 
-// take returns the first seed of a chunk, until there is enough or a failure.
-func (s *soak) take() (first int64, ok bool) {
+// take returns the first seed of a chunk and its scene, until there is enough or a failure.
+func (s *soak) take() (first int64, scene []string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.hours >= *hoursFlag || len(s.failures) > 0 {
-		return 0, false
+	if s.all() >= *hoursFlag || len(s.failures) > 0 {
+		return 0, nil, false
 	}
-	s.next += soakChunk
-	return s.next - soakChunk, true
+	first, scene = s.next, s.scenes[s.taken%len(s.scenes)]
+	s.next, s.taken = s.next+soakChunk, s.taken+1
+	return first, scene, true
 }
 
 // totals is how TestSeeds ends.
-var totals = regexp.MustCompile(`([0-9.]+) cluster-hours, (\d+) faults, (\d+) terms`)
+var totals = regexp.MustCompile(`([0-9.]+) cluster-hours, (\d+) faults, (\d+) terms, (\d+) acquisitions`)
 
-func (s *soak) add(out string, err error) {
+func (s *soak) add(scene []string, out string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := totals.FindStringSubmatch(out)
 	if err != nil || m == nil {
-		s.failures = append(s.failures, strings.TrimSpace(out)+fmt.Sprintf("\n%v", err))
+		s.failures = append(s.failures, fmt.Sprintf("%v: %s\n%v", scene, strings.TrimSpace(out), err))
 		return
 	}
 	hours, _ := strconv.ParseFloat(m[1], 64)
-	faults, _ := strconv.Atoi(m[2])
-	terms, _ := strconv.Atoi(m[3])
-	s.hours, s.faults, s.terms = s.hours+hours, s.faults+faults, s.terms+terms
+	s.hours[strings.Join(scene, " ")] += hours
+	for i, total := range []*int{&s.faults, &s.terms, &s.acquired} {
+		n, _ := strconv.Atoi(m[2+i])
+		*total += n
+	}
 	fmt.Println(s.figures())
 }
 
+// all returns the cluster-hours of all scenes. The caller holds s.mu, or is alone.
+func (s *soak) all() (sum float64) {
+	for _, hours := range s.hours {
+		sum += hours
+	}
+	return sum
+}
+
 func (s *soak) figures() string {
-	return fmt.Sprintf("%.1f cluster-hours, %d faults, %d terms in %v", s.hours, s.faults, s.terms, time.Since(s.begun).Round(time.Second))
+	var each []string
+	for _, scene := range slices.Sorted(maps.Keys(s.hours)) {
+		each = append(each, fmt.Sprintf("%.1f %s", s.hours[scene], cmp.Or(scene, "elections")))
+	}
+	return fmt.Sprintf("%.1f cluster-hours (%s), %d faults, %d terms, %d acquisitions in %v",
+		s.all(), strings.Join(each, ", "), s.faults, s.terms, s.acquired, time.Since(s.begun).Round(time.Second))
 }

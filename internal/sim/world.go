@@ -159,8 +159,10 @@ func (w *world) setUp() {
 		}
 	}
 	for n := range w.plan.Locks {
-		if err := s.EnsurePath(ctx, guarded(lockPath(n)), zk.WorldACL(zk.PermAll)); err != nil {
-			panic(err)
+		for _, path := range []string{guarded(lockPath(n)), registerPath(lockPath(n))} {
+			if err := s.EnsurePath(ctx, path, zk.WorldACL(zk.PermAll)); err != nil {
+				panic(err)
+			}
 		}
 	}
 }

@@ -25,8 +25,8 @@ type Barrier struct {
 // New returns the barrier at path, an absolute znode path other than "/", of at most 4096 bytes. It
 // checks its arguments and does no I/O.
 func New(client *session.Client, path string, cfg Config) (*Barrier, error) {
-	if err := checkArguments(client, path); err != nil {
-		return nil, err
+	if err := client.CheckPath(path); err != nil {
+		return nil, fmt.Errorf("barrier: %w", err)
 	}
 	cfg, err := cfg.withDefaults(client)
 	if err != nil {

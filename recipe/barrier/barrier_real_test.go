@@ -72,7 +72,8 @@ func TestOnServersAllEnterAndLeaveThoughRepliesAreLost(t *testing.T) {
 		}
 		s, err := openReal(t, e.ConnectString()).Session(ctx)
 		must(t, err)
-		must(t, s.Sync(ctx, path))
+		_, err = s.QuorumSync(ctx, path)
+		must(t, err)
 		if names, _, err := s.Children(ctx, path); err != nil || len(names) != 0 {
 			t.Errorf("%v: left behind %v, %v", op, names, err)
 		}

@@ -1,8 +1,6 @@
 package barrier
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"time"
 
@@ -33,27 +31,15 @@ type Config struct {
 
 // withDefaults returns a checked copy.
 func (c Config) withDefaults(client *session.Client) (Config, error) {
-	c.ID = cmp.Or(c.ID, ident.Default())
 	var err error
-	if c.ACL, err = ident.ACL(c.ACL); err != nil {
+	if c.ID, err = ident.ID(c.ID, nil); err != nil {
 		return c, fmt.Errorf("barrier: %w", err)
 	}
-	if err := ident.Check(c.ID, nil); err != nil {
+	if c.ACL, err = ident.ACL(c.ACL); err != nil {
 		return c, fmt.Errorf("barrier: %w", err)
 	}
 	if err := tenure.CheckStopBefore(c.StopBefore, client); err != nil {
 		return c, fmt.Errorf("barrier: %w", err)
 	}
 	return c, nil
-}
-
-// checkArguments returns what is wrong with what every barrier needs.
-func checkArguments(client *session.Client, path string) error {
-	if client == nil || client.Context() == nil {
-		return errors.New("barrier: the client is nil or zero; want one from session.Open")
-	}
-	if err := client.CheckPath(path); err != nil {
-		return fmt.Errorf("barrier: %w", err)
-	}
-	return nil
 }

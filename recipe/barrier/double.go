@@ -47,8 +47,8 @@ type Double struct {
 // does no I/O. The path and its parents are created when they are missing, and never deleted. All
 // members are counted in one transaction. That bounds n to some 5,000 with short paths.
 func NewDouble(client *session.Client, path string, n int, cfg Config) (*Double, error) {
-	if err := checkArguments(client, path); err != nil {
-		return nil, err
+	if err := client.CheckPath(path); err != nil {
+		return nil, fmt.Errorf("barrier: %w", err)
 	}
 	if most := maxBytes / (perMember + len(path)); n < 1 || n > most {
 		return nil, fmt.Errorf("barrier: %d members; want 1 to %d with this path", n, most)

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/feed"
 	"github.com/zkrecipe/zkrecipe/internal/notify"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -24,14 +26,14 @@ type Node struct {
 	// Stat is from the read of Data. If the cache has a list of the children, Cversion, NumChildren
 	// and Pzxid are from the latest one.
 	Stat zk.Stat
-	// Denied: the znode may not be read. Data and what is below are missing.
-	Denied bool
+	// Hidden: the znode may not be read. Data and what is below are missing.
+	Hidden bool
 }
 
 // same reports whether two states of existing znodes are one: the same znode with the data of the
 // same write.
 func (n *Node) same(m *Node) bool {
-	return n.Stat.Czxid == m.Stat.Czxid && n.Stat.Mzxid == m.Stat.Mzxid && n.Denied == m.Denied
+	return n.Stat.Czxid == m.Stat.Czxid && n.Stat.Mzxid == m.Stat.Mzxid && n.Hidden == m.Hidden
 }
 
 // Snapshot is what a cache holds at one moment.
@@ -42,8 +44,17 @@ type Snapshot struct {
 	// AsOf is a moment: it is proved that Nodes is no older. Everything that was acknowledged to
 	// anybody before AsOf is in Nodes, or has been replaced by something newer.
 	AsOf time.Time
-	// Age is how long ago that was, by a clock that nobody sets.
-	Age time.Duration
+
+	asOf  clock.Instant
+	clock clock.Clock
+}
+
+// Age returns how long ago AsOf is, by a clock that does not jump.
+func (s Snapshot) Age() time.Duration {
+	if s.clock == nil {
+		return 1<<63 - 1
+	}
+	return s.clock.Now().Sub(s.asOf)
 }
 
 // Cache is a copy of one znode, of its children too, or of a whole tree, that follows what happens
@@ -54,6 +65,7 @@ type Cache struct {
 	cfg    Config
 	clock  clock.Clock
 	cancel context.CancelCauseFunc
+	often  *slog.Logger  // for lines that repeat while something does not work
 	done   chan struct{} // closed when run has returned
 	wake   chan struct{} // to run: look again
 	asking chan struct{} // held while Config.Keep is asked
@@ -63,7 +75,7 @@ type Cache struct {
 	nodes   int
 	bytes   int64
 	changes changes
-	denied  map[*node]struct{} // those that may not be read
+	hidden  map[*node]struct{} // those that may not be read
 
 	watch   *session.TreeWatch // of the present session, or nil
 	latest  uint64             // the connection that the watches are on, or are being left on
@@ -80,6 +92,7 @@ type Cache struct {
 	proofs  []proof        // whose rounds are not done
 	proved  proof          // the latest that is
 
+	failure error         // what went wrong last, nil since the latest proof
 	err     error         // why the cache ended
 	settled notify.Change // tells that a proof is done or the cache ends
 	counts  Counts
@@ -114,11 +127,13 @@ func New(client *session.Client, path string, cfg Config) (*Cache, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(client.Context())
+	logger, lines := feed.LogOf(client.Context(), nil)
 	c := &Cache{
 		client: client, path: path, cfg: cfg, clock: clock.From(client.Context()), cancel: cancel,
 		done: make(chan struct{}), wake: make(chan struct{}, 1), asking: make(chan struct{}, 1),
 		root: &node{}, nodes: 1, bytes: int64(len(path)),
-		open: map[uint64]int{}, denied: map[*node]struct{}{},
+		open: map[uint64]int{}, hidden: map[*node]struct{}{},
+		often: feed.Thinned(client.Context(), logger, lines, feed.Failures).With("cache", path),
 	}
 	c.changes = changes{pending: map[string]*list.Element{}, wake: make(chan struct{}, 1)}
 	c.need(c.root, c.all(c.root), 0)
@@ -131,15 +146,17 @@ func New(client *session.Client, path string, cfg Config) (*Cache, error) {
 	return c, nil
 }
 
-// Close ends the cache and waits until nothing of it is left running. It may be called more than
-// once.
+// Close ends the cache and waits until nothing of it is left running, but for a [Config].Keep that
+// has not returned. It may be called more than once.
 func (c *Cache) Close() {
 	c.cancel(fmt.Errorf("cache: %s: the cache was closed: %w", c.path, session.ErrClosed))
 	<-c.done
 }
 
-// Err returns why the cache has ended, or nil while it has not. It is a [*TooLargeError]; the
-// reason for which the client was closed; or, after Close, an error that wraps [session.ErrClosed].
+// Err returns why the cache has ended, or nil while it has not. It is a [*TooLargeError]; a
+// [*recipe.PermanentError] if the servers refused, before the first complete state, what no retry
+// can cure; the reason for which the client was closed; or, after Close, an error that wraps
+// [session.ErrClosed].
 func (c *Cache) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -170,11 +187,15 @@ func (c *Cache) await(ctx context.Context, lacking string, holds func() bool) er
 // cut returns the error for a wait that ctx has ended. It tells what is missing, and the reason if
 // that is known.
 func (c *Cache) cut(ctx context.Context, lacking string) error {
-	why := context.Cause(ctx)
+	why, st := context.Cause(ctx), c.Status()
 	if _, err := c.client.Session(ctx); errors.Is(err, why) {
-		why = err // there is no session, and the error tells what is wrong with each server
-	} else if n := c.Status().Unread; n > 0 {
-		lacking = fmt.Sprintf("%s, znodes to be read: %d", lacking, n)
+		why, st = err, Status{} // there is no session, and the error tells what is wrong with each server
+	}
+	if st.Unread > 0 {
+		lacking = fmt.Sprintf("%s, znodes to be read: %d", lacking, st.Unread)
+	}
+	if st.Err != nil {
+		why = fmt.Errorf("%w (%w)", why, st.Err)
 	}
 	return fmt.Errorf("cache: %s: %s: %w", c.path, lacking, why)
 }
@@ -213,7 +234,7 @@ func (c *Cache) Snapshot(ctx context.Context) (Snapshot, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Snapshot{Nodes: make(map[string]Node, c.nodes), AsOf: c.proved.wall, Age: c.clock.Now().Sub(c.proved.begun)}
+	s := Snapshot{Nodes: make(map[string]Node, c.nodes), AsOf: c.proved.wall, asOf: c.proved.begun, clock: c.clock}
 	c.each(c.root, c.path, func(n *node, path string) {
 		if v := c.view(n, path); v != nil {
 			s.Nodes[path] = *v

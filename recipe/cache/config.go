@@ -36,10 +36,12 @@ type Config struct {
 	// Depth is how far below its path the cache reaches: DepthTree by default.
 	Depth Depth
 	// Keep, when set, is asked about each znode below the path when it first appears, by its whole
-	// path, by one goroutine at a time. A znode that it rejects is not read, and those below it are
-	// not read either. It must return at once: meanwhile the cache may not follow, Fresh does not
-	// return, and [Cache.Close] and [session.Client.Close] wait for it. Get, Snapshot and Status do
-	// not. With Keep, each znode has watches of its own: events of others do not come.
+	// path, by one goroutine at a time. It is asked again if the session ends before it has
+	// answered. A znode that it rejects is not read, and those below it are not read either. It
+	// must return at once: meanwhile the cache may not follow, and Fresh does not return. Get,
+	// Snapshot, Status, [Cache.Close] and [session.Client.Close] do not wait for it, so it may
+	// still run when Close has returned. With Keep the cache sets watches only on the znodes that
+	// it keeps, so the server sends no events of the others.
 	Keep func(path string) bool
 	// MaxNodes is how many znodes the cache holds at most: 10,000 by default. When there are more,
 	// the cache ends with a [TooLargeError] before it reads them.

@@ -47,9 +47,23 @@
 // the ensemble has gone back to a backup, everything is read again.
 //
 // Some changes cause no event: a znode becomes readable again, or a server has lost an event. A
-// slow round of checks finds them, with one small read for each znode in [Config].Recheck.
+// slow round of checks finds them. It makes one small read of each znode within the time
+// [Config].Recheck.
 //
 // A missing path is no error. The cache looks for it every T/4, and sets no watch on it.
+//
+// # Refusals
+//
+// A request that fails is repeated, with a delay of up to 2 s, in this session or in the next one.
+// [Status].Err is what went wrong last, until it is proved again that nothing is missing. The error
+// of a call whose context ends, such as [Cache.Wait] or [Cache.Fresh], has it, too. The log of the
+// client, session.Config.Logger, has it as "cannot follow", at most five times in 10 s.
+//
+// Some refusals are the same next time: the servers take no requests of clients that have not
+// authenticated, or do not know the operation. If there was no complete state before, such a
+// refusal ends the cache with a [*recipe.PermanentError]. If there was one, the cache holds what it
+// has read and tries again, because somebody may be about to mend the configuration. That READ is
+// refused on some znodes ends nothing: see Bounds.
 //
 // # Fresh, and the age of a state
 //
@@ -76,7 +90,7 @@
 // [Cache.Next] keeps the state that it returned last. So a slow consumer at most doubles the
 // memory.
 //
-// A znode that the client may not read is in the cache as Denied, without data and children.
+// A znode that the client may not read is in the cache as Hidden, without data and children.
 //
 // # What is not promised
 //

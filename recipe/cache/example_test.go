@@ -112,7 +112,7 @@ func ExampleCache_Snapshot() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(len(s.Nodes), "znodes, not older than a minute:", s.Age < time.Minute && time.Since(s.AsOf) < time.Minute)
+	fmt.Println(len(s.Nodes), "znodes, not older than a minute:", s.Age() < time.Minute && time.Since(s.AsOf) < time.Minute)
 	// Output: 2 znodes, not older than a minute: true
 }
 

@@ -287,8 +287,16 @@ func TestReadsWaitForTheFirstCompleteStateAndFreshSeesOwnWrites(t *testing.T) {
 		}
 		s, err := c.Snapshot(b.ctx)
 		b.must(err)
-		if s.Age <= 0 || s.Age > T || time.Since(s.AsOf) > T {
-			t.Errorf("age %v, as of %v", s.Age, s.AsOf)
+		age := s.Age()
+		if age <= 0 || age > T || time.Since(s.AsOf) > T {
+			t.Errorf("age %v, as of %v", age, s.AsOf)
+		}
+		await.Sleep(T)
+		if now := s.Age(); now != age+T {
+			t.Errorf("age %v, and %v later %v", age, T, now)
+		}
+		if age := (cache.Snapshot{}).Age(); age < 100*365*24*time.Hour {
+			t.Errorf("age %v of no snapshot", age)
 		}
 	})
 }

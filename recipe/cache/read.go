@@ -76,7 +76,7 @@ func (c *Cache) settle() {
 				return
 			}
 		}
-		c.proved, c.proofs = c.proofs[0], c.proofs[1:]
+		c.proved, c.proofs, c.failure = c.proofs[0], c.proofs[1:], nil
 		c.settled.Tell()
 	}
 }
@@ -124,7 +124,7 @@ func (c *Cache) created(n *node, path string) {
 	}
 	dir, name := split(path)
 	switch parent := c.find(dir); {
-	case parent == nil || parent.denied || !c.lists(parent):
+	case parent == nil || parent.hidden || !c.lists(parent):
 	case parent.listed && !parent.reading && parent.todo == 0 && c.cfg.Keep == nil:
 		c.add(parent, name, c.round)
 	default: // a list that is on its way may be older, or Keep has to be asked
@@ -174,7 +174,9 @@ func (c *Cache) reader(ctx context.Context, s *session.Session, w *session.TreeW
 		}
 		if todo&getList != 0 && ok {
 			names, stat, connection, err := w.Children(ctx, path)
-			names = c.kept(n, path, names)
+			if err == nil {
+				names, err = c.kept(ctx, n, path, names)
+			}
 			c.answered(n, path, err, func() { c.gotList(n, names, stat, connection) })
 		}
 		c.ended(n)
@@ -182,10 +184,11 @@ func (c *Cache) reader(ctx context.Context, s *session.Session, w *session.TreeW
 }
 
 // kept leaves out the children of n that Keep rejects. It asks about those that are new, without
-// c.mu: what Keep does is the user's.
-func (c *Cache) kept(n *node, path string, names []string) []string {
+// c.mu: what Keep does is the user's. If ctx ends, nobody waits for the goroutine in which Keep is
+// called.
+func (c *Cache) kept(ctx context.Context, n *node, path string, names []string) ([]string, error) {
 	if c.cfg.Keep == nil {
-		return names
+		return names, nil
 	}
 	unknown := map[string]bool{}
 	c.mu.Lock()
@@ -196,11 +199,25 @@ func (c *Cache) kept(n *node, path string, names []string) []string {
 	}
 	c.mu.Unlock()
 	if len(unknown) == 0 {
-		return names
+		return names, nil
 	}
-	c.asking <- struct{}{}
-	defer func() { <-c.asking }()
-	return slices.DeleteFunc(names, func(name string) bool { return unknown[name] && !c.cfg.Keep(join(path, name)) })
+	select {
+	case c.asking <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	answer := make(chan []string, 1)
+	go func() {
+		defer func() { <-c.asking }()
+		answer <- slices.DeleteFunc(names, func(name string) bool {
+			return unknown[name] && (ctx.Err() != nil || !c.cfg.Keep(join(path, name)))
+		})
+	}()
+	select {
+	case names = <-answer:
+	case <-ctx.Done():
+	}
+	return names, context.Cause(ctx) // what came after the end of ctx is not known
 }
 
 // answered takes the answer to one read, by take if there is one. It reports whether to go on with

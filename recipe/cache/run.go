@@ -6,8 +6,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/retry"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -37,8 +40,12 @@ func (c *Cache) run(ctx context.Context) {
 		}
 		begun := c.clock.Now()
 		err = c.follow(ctx, s)
-		var large *TooLargeError
-		if errors.As(err, &large) {
+		if ctx.Err() != nil {
+			break
+		}
+		c.note(s, err)
+		if end := c.end(err); end != nil {
+			err = end
 			break
 		}
 		if c.clock.Now().Sub(begun) > s.Timeout() {
@@ -58,6 +65,32 @@ func (c *Cache) run(ctx context.Context) {
 	c.changes.order.Init()
 	clear(c.changes.pending)
 	c.settled.Tell()
+}
+
+// note notes a failure for Status and for those who wait. The client itself logs the end of a
+// session.
+func (c *Cache) note(s *session.Session, err error) {
+	c.mu.Lock()
+	c.failure = err
+	c.mu.Unlock()
+	if s.Err() == nil {
+		c.often.Warn("cannot follow", "err", err)
+	}
+}
+
+// end returns why the cache has to end after following has failed, or nil. Once there has been a
+// complete state, what no retry can cure may be refused only for a while.
+func (c *Cache) end(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var large *TooLargeError
+	switch {
+	case errors.As(err, &large):
+		return err
+	case !c.loaded() && session.Permanent(err):
+		return &recipe.PermanentError{Path: c.path, Err: err}
+	}
+	return nil
 }
 
 // follow follows the path in one session; it returns why that ended.
@@ -87,7 +120,7 @@ func (c *Cache) follow(ctx context.Context, s *session.Session) error {
 	timer := clock.NewTimer(c.clock)
 	defer timer.Stop()
 	for {
-		for !w.Standing() {
+		for !w.Armed() {
 			if err := c.restore(ctx, s, w); err != nil {
 				return err
 			}
@@ -143,21 +176,20 @@ func (c *Cache) restore(ctx context.Context, s *session.Session, w *session.Tree
 		}
 	}
 	err := w.Restore(ctx, connection, data, children)
-	var refused session.ServerError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &refused): // the server does not tell what has changed
-		c.mu.Lock()
-		c.each(c.root, c.path, func(n *node, _ string) { c.need(n, c.all(n), c.round) })
-		c.mu.Unlock()
-		return w.Restore(ctx, connection, nil, nil)
 	case s.Err() != nil:
 		return s.Err()
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(err, zk.ErrConnectionClosed), errors.Is(err, zk.ErrNoServer), errors.Is(err, zk.ErrSessionMoved):
+		return nil // the next call waits for another connection
 	}
-	return nil // another connection; the next call waits for it
+	c.mu.Lock() // the server does not tell what has changed
+	c.each(c.root, c.path, func(n *node, _ string) { c.need(n, c.all(n), c.round) })
+	c.mu.Unlock()
+	return w.Restore(ctx, connection, nil, nil)
 }
 
 // watched returns the znodes whose watches are to be left again. The others are going to be read.
@@ -172,7 +204,7 @@ func (c *Cache) watched(w *session.TreeWatch) (connection uint64, data, children
 			c.need(n, c.all(n), c.round)
 		case n.todo != 0:
 			n.todo = c.all(n)
-		case n.known && !n.denied:
+		case n.known && !n.hidden:
 			data = append(data, path)
 			if n.listed {
 				children = append(children, path)
@@ -186,7 +218,7 @@ func (c *Cache) watched(w *session.TreeWatch) (connection uint64, data, children
 func (c *Cache) advance(ctx context.Context, s *session.Session, all *sync.WaitGroup) (time.Duration, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	due := c.next != nil && c.watch.Standing()
+	due := c.next != nil && c.watch.Armed()
 	c.hear() // afterwards: all events before the proof's answer are among them
 	if due {
 		c.lookAgain()
@@ -224,7 +256,7 @@ func (c *Cache) lookAgain() {
 	if c.root.overtaken = c.root.known && c.root.reading; !c.root.known {
 		c.need(c.root, c.all(c.root), c.round)
 	}
-	for n := range c.denied {
+	for n := range c.hidden {
 		c.need(n, c.all(n), c.round)
 	}
 }
@@ -232,7 +264,11 @@ func (c *Cache) lookAgain() {
 // proveAgain makes a proof for those who wait in Fresh.
 func (c *Cache) proveAgain(ctx context.Context, s *session.Session) {
 	pause := retry.New(c.clock, firstDelay, longestDelay)
-	for c.prove(ctx, s) != nil && s.Err() == nil && pause.Wait(ctx) == nil {
+	for err := c.prove(ctx, s); err != nil && s.Err() == nil && ctx.Err() == nil; err = c.prove(ctx, s) {
+		c.note(s, err)
+		if pause.Wait(ctx) != nil {
+			break
+		}
 	}
 	c.poke()
 }

@@ -2,7 +2,7 @@ package cache
 
 import "time"
 
-// Status is how a cache stands.
+// Status is the state of a cache at one moment.
 type Status struct {
 	// Path is the cache's.
 	Path string
@@ -24,8 +24,11 @@ type Status struct {
 	Age  time.Duration
 	// Counts are totals.
 	Counts Counts
-	// Err is why the cache has ended, nil while it has not.
+	// Err is what went wrong last, nil since the latest proof. The client's Status tells what is
+	// wrong with the servers.
 	Err error
+	// Over is why the cache has ended, nil while it has not.
+	Over error
 }
 
 // Counts are totals since the cache was made.
@@ -42,13 +45,14 @@ type Counts struct {
 	Changes uint64
 }
 
-// Status returns how the cache stands. It never blocks.
+// Status returns the present state of the cache. It never blocks.
 func (c *Cache) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	st := Status{
-		Path: c.path, Nodes: c.nodes, Bytes: c.bytes, Loaded: c.loaded(), Following: c.watch != nil && c.watch.Standing(),
-		Untold: c.changes.order.Len(), AsOf: c.proved.wall, Counts: c.counts, Err: c.err,
+		Path: c.path, Nodes: c.nodes, Bytes: c.bytes, Loaded: c.loaded(), Following: c.watch != nil && c.watch.Armed(),
+		Untold: c.changes.order.Len(), AsOf: c.proved.wall, Counts: c.counts,
+		Err: c.failure, Over: c.err,
 	}
 	for _, n := range c.open {
 		st.Unread += n

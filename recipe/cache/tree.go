@@ -25,7 +25,7 @@ type node struct {
 	stat     zk.Stat // of the latest answer
 	level    int32
 	known    bool // it has been read: it belongs to the state
-	denied   bool // READ is refused
+	hidden   bool // READ is refused
 	listed   bool // a watch on its list stands, or did on the connection before
 	removed  bool // it does not belong to the tree any more
 
@@ -104,14 +104,14 @@ func (c *Cache) view(n *node, path string) *Node {
 	if n == nil || !n.known {
 		return nil
 	}
-	return &Node{Path: path, Data: n.data, Stat: n.stat, Denied: n.denied}
+	return &Node{Path: path, Data: n.data, Stat: n.stat, Hidden: n.hidden}
 }
 
 // gotStat compares the node with the Stat of its znode.
 func (c *Cache) gotStat(n *node, stat zk.Stat) {
 	is := n.stat
 	switch {
-	case n.denied || !n.known || is.Czxid != stat.Czxid:
+	case n.hidden || !n.known || is.Czxid != stat.Czxid:
 		c.need(n, c.all(n), n.round)
 	case is.Mzxid != stat.Mzxid:
 		c.need(n, getData, n.round)
@@ -139,9 +139,9 @@ func (c *Cache) gotData(n *node, data []byte, stat zk.Stat, connection uint64) {
 	path := n.path(c.path)
 	before := c.view(n, path)
 	c.bytes += int64(len(data) - len(n.data))
-	delete(c.denied, n)
-	relist := n.known && (n.denied || n.stat.Czxid != stat.Czxid) // there is no list, or it is another one's
-	n.data, n.stat, n.known, n.denied = data, stat, true, false
+	delete(c.hidden, n)
+	relist := n.known && (n.hidden || n.stat.Czxid != stat.Czxid) // there is no list, or it is another one's
+	n.data, n.stat, n.known, n.hidden = data, stat, true, false
 	if before == nil || !before.same(c.view(n, path)) {
 		c.changed(path, before)
 	}
@@ -221,8 +221,8 @@ func (c *Cache) gone(n *node, path string) {
 	}
 	before := c.view(n, path)
 	c.bytes -= int64(len(n.data))
-	delete(c.denied, n)
-	n.data, n.stat, n.known, n.denied, n.listed = nil, zk.Stat{}, false, false, false
+	delete(c.hidden, n)
+	n.data, n.stat, n.known, n.hidden, n.listed = nil, zk.Stat{}, false, false, false
 	if before != nil {
 		c.changed(path, before)
 	}
@@ -235,7 +235,7 @@ func (c *Cache) remove(n *node, path string) {
 	}
 	before := c.view(n, path)
 	n.removed, n.known = true, false
-	delete(c.denied, n)
+	delete(c.hidden, n)
 	delete(n.parent.children, n.name)
 	c.nodes--
 	c.bytes -= int64(len(n.name) + len(n.data))
@@ -252,9 +252,9 @@ func (c *Cache) refused(n *node, path string) {
 	}
 	before := c.view(n, path)
 	c.bytes -= int64(len(n.data))
-	n.data, n.known, n.denied, n.listed = nil, true, true, false
-	c.denied[n] = struct{}{}
-	if before == nil || !before.Denied {
+	n.data, n.known, n.hidden, n.listed = nil, true, true, false
+	c.hidden[n] = struct{}{}
+	if before == nil || !before.Hidden {
 		c.changed(path, before)
 	}
 }

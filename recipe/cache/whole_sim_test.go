@@ -145,8 +145,8 @@ func TestAZnodeThatMayBeReadAgainIsReadWithAllBelow(t *testing.T) {
 			b.set("/a/b", "3")
 		})
 		await.Sleep(T)
-		if n, ok, err := held.Get(b.ctx, "/a/b"); !n.Denied {
-			t.Fatalf("%+v, %v, %v; want it denied", n, ok, err)
+		if n, ok, err := held.Get(b.ctx, "/a/b"); !n.Hidden {
+			t.Fatalf("%+v, %v, %v; want it hidden", n, ok, err)
 		}
 		b.permit("/a/b", zk.PermAll)
 		b.set("/a/b", "4")

@@ -87,8 +87,71 @@ func TestALogHandlerAndAnOnEventThatBlockCostNothingButTheirLines(t *testing.T) 
 		if err := next.Release(t.Context()); err != nil {
 			t.Error(err)
 		}
-		close(until) // Run waits for its last event, as its documentation says
-		<-ran
+		<-ran // although OnEvent has not returned
+		close(until)
+	})
+}
+
+func TestALogHandlerAndAnOnEventThatBlockDoNotHideThatATermIsLost(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		until := make(chan struct{})
+		defer close(until)
+		log := slog.New(blocked{until: until})
+		s.Config.Timeout, s.Config.Lease, s.Config.Logger = 4*stageD, stageD, log // the session outlives the cut
+		a := s.enterWith("a", election.Config{OnEvent: func(election.Event) { <-until }}, untilTheEnd)
+		first := a.term()
+		b := s.enter("b")
+		b.events.wait(election.EventHeir, 1)
+		a.host.Hold()
+		await.Sleep(2 * stageD)
+		if second := b.term(); !second.Valid() || first.Valid() {
+			t.Errorf("b leads: %v, a leads: %v", second.Valid(), first.Valid())
+		}
+		if st := a.Status(); st.State == election.StateLeading || st.Token != 0 { // as recipehttp.Health shows it
+			t.Errorf("the status of the one that is cut off is %+v", st)
+		}
+		a.host.Heal()
+		await.Until(t, "candidate that joins again", func() bool { return a.Status().State == election.StateHeir }, func() any { return a.Status() })
+		b.stop()
+		if third := a.term(); third.Token() <= first.Token() || a.Status().State != election.StateLeading {
+			t.Errorf("status %+v", a.Status())
+		}
+	})
+}
+
+// A process has to end although its own code does not take the last events.
+func TestRunReturnsAlthoughASubscriberNeverDoes(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		until := make(chan struct{})
+		defer close(until)
+		a := s.enterWith("a", election.Config{OnEvent: func(election.Event) { <-until }}, untilTheEnd)
+		defer a.Subscribe(a.events.Add)() // none waits for another
+		a.term()
+		begun := time.Now()
+		a.stop()
+		if took := time.Since(begun); took < time.Second || took > time.Second+stageTick/10 {
+			t.Errorf("Run has taken %v to return; want a second, and what the departure takes", took)
+		}
+		if n := a.events.count(election.EventLeft); n != 1 {
+			t.Errorf("the other subscriber was told %d times that it has left", n)
+		}
+	})
+}
+
+// Who reads the events when Run has returned finds the last one.
+func TestRunWaitsForTheLastEventsThatASubscriberTakesInTime(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		var last atomic.Int64
+		a := s.enterWith("a", election.Config{OnEvent: func(ev election.Event) {
+			time.Sleep(300 * time.Millisecond)
+			last.Store(int64(ev.Kind))
+		}}, untilTheEnd)
+		a.term()
+		await.Sleep(time.Minute)
+		a.stop()
+		if kind := election.EventKind(last.Load()); kind != election.EventLeft {
+			t.Errorf("the last event was %v", kind)
+		}
 	})
 }
 

@@ -193,7 +193,12 @@ func (e *Election) lead(l *working, st *stay.Stay, term *Term, stopped <-chan st
 // has been sent by then.
 func (e *Election) late(term *Term, err error) {
 	ended := term.held.Ended()
-	if err == nil || ended.Reason == recipe.ReasonReturned || err == context.Cause(term.Context()) || err == term.Context().Err() {
+	cause, canceled := context.Cause(term.Context()), term.Context().Err()
+	if err == nil || ended.Reason == recipe.ReasonReturned || err == cause || err == canceled {
+		return
+	}
+	if errors.Is(err, cause) || errors.Is(err, canceled) {
+		e.log.Info("the end of the term has cut the callback short", "token", term.Token(), "reason", ended.Reason.String(), "err", err)
 		return
 	}
 	e.log.Warn("the callback has returned an error after the end of its term", "token", term.Token(), "reason", ended.Reason.String(), "err", err)

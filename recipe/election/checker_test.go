@@ -149,8 +149,11 @@ func TestTheCheckerCatchesABrokenHistory(t *testing.T) {
 	}
 }
 
-// unfollowed is said when Config.FollowLeader has ended, in line or not.
-const unfollowed = "the leader is not followed any more"
+// Said of Config.FollowLeader, in line or not.
+const (
+	unfollowed        = "the leader cannot be followed now"
+	unfollowedForGood = "the leader is not followed any more"
+)
 
 // faultOf returns what is wrong with the events of one candidate that has ended.
 func faultOf(events []election.Event) error {
@@ -190,7 +193,7 @@ func faultOf(events []election.Event) error {
 			}
 			inLine = false
 		case election.EventFailed:
-			if ev.Err == nil || inLine && !strings.Contains(ev.Err.Error(), unfollowed) {
+			if ev.Err == nil || inLine && !strings.Contains(ev.Err.Error(), unfollowed) && !strings.Contains(ev.Err.Error(), unfollowedForGood) {
 				return bad("in line, or no error")
 			}
 		}

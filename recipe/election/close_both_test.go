@@ -162,7 +162,7 @@ func last(e *events, kind election.EventKind) (found *election.Event) {
 func ownedBy(t *testing.T, e shared.Servers, path string, id int64) (nodes []string) {
 	t.Helper()
 	s := mustSession(t, admins(t, e))
-	if err := s.Sync(within(t), "/"); err != nil {
+	if _, err := s.QuorumSync(within(t), "/"); err != nil {
 		t.Fatal(err)
 	}
 	names, _, err := s.Children(within(t), path)

@@ -75,7 +75,8 @@ type Config struct {
 	OnEvent func(Event)
 
 	// FollowLeader adds [EventLeaderChanged] to the events. It makes this candidate read the
-	// leader's znode at every change of leader.
+	// leader's znode at every change of leader. If the path may not be read, it does what an
+	// [Observer] does, and sends [EventFailed] once.
 	FollowLeader bool
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.
@@ -83,21 +84,15 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-const (
-	defaultDrainTimeout = 30 * time.Second
-	defaultHealthEvery  = time.Second
-	longest             = 24 * time.Hour
-)
+const defaultHealthEvery = time.Second
 
 // withDefaults returns a checked copy.
 func (c Config) withDefaults(client *session.Client) (Config, error) {
 	bad := func(field string, value any, want string) (Config, error) {
 		return c, fmt.Errorf("election: Config.%s is %v; want %s", field, value, want)
 	}
-	if c.ID == "" {
-		c.ID = ident.Default()
-	}
-	if err := ident.Check(c.ID, c.Data); err != nil {
+	var err error
+	if c.ID, err = ident.ID(c.ID, c.Data); err != nil {
 		return c, fmt.Errorf("election: %w", err)
 	}
 	switch c.Style = cmp.Or(c.Style, StyleLatch); c.Style {
@@ -108,18 +103,16 @@ func (c Config) withDefaults(client *session.Client) (Config, error) {
 	if err := tenure.CheckStopBefore(c.StopBefore, client); err != nil {
 		return c, fmt.Errorf("election: %w", err)
 	}
-	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
-		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))
+	if c.DrainTimeout, err = tenure.DrainTimeout(c.DrainTimeout); err != nil {
+		return c, fmt.Errorf("election: %w", err)
 	}
 	if c.HealthEvery != 0 && c.Healthy == nil {
 		return bad("HealthEvery", c.HealthEvery, "0, because Config.Healthy is not set")
 	}
-	if c.HealthEvery < 0 || c.HealthEvery > longest {
-		return bad("HealthEvery", c.HealthEvery, fmt.Sprintf("0 for %v, or up to %v", defaultHealthEvery, longest))
+	if c.HealthEvery < 0 || c.HealthEvery > tenure.Longest {
+		return bad("HealthEvery", c.HealthEvery, fmt.Sprintf("0 for %v, or up to %v", defaultHealthEvery, tenure.Longest))
 	}
-	c.DrainTimeout = cmp.Or(c.DrainTimeout, defaultDrainTimeout)
 	c.HealthEvery = cmp.Or(c.HealthEvery, defaultHealthEvery)
-	var err error
 	if c.ACL, err = ident.ACL(c.ACL); err != nil {
 		return c, fmt.Errorf("election: %w", err)
 	}

@@ -68,15 +68,6 @@ func TestNewNamesTheBadValueAndWhatIsAllowed(t *testing.T) {
 		_, err := election.New(client, "", election.Config{})
 		shared.Says(t, err, "path is empty", "begin with /")
 	})
-	t.Run("nil function", func(t *testing.T) {
-		el, err := election.New(client, "/election", election.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := el.Observe()
-		defer o.Close()
-		shared.Says(t, o.Follow(t.Context(), nil), "Follow", "nil function")
-	})
 	t.Run("nil client", func(t *testing.T) {
 		_, err := election.New(nil, "/election", election.Config{})
 		shared.Says(t, err, "client is nil", "session.Open")

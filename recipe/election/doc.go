@@ -43,12 +43,12 @@
 //     from that (context.WithTimeout, errgroup.WithContext) ends by a timer, which may be late
 //     then.
 //   - Fencing. [Term.Token] is larger than that of every earlier leader of the path, as long as the
-//     ensemble's data lives.
+//     ensemble keeps its data.
 //   - Liveness. While the ensemble answers writes within D/4 and some candidate is healthy,
 //     somebody leads: at once after a resignation; within 4.75 s (19/16 D) and a few round trips
-//     after a crash; within 9 s (36/16 D) if the heir has crashed with it, or does not know yet
-//     that it is the heir, because others ahead of it have just left; up to DrainTimeout later if a
-//     callback is slow to stop. The session timeout does not matter.
+//     after a crash; within 9 s (36/16 D) if the heir has crashed with it; within 7.75 s (31/16 D)
+//     if the heir does not know yet that it is the heir, because others ahead of it have just left;
+//     up to DrainTimeout later if a callback is slow to stop. The session timeout does not matter.
 //   - Cost. A departure wakes one candidate. A session with a leader or an heir writes to the
 //     quorum 4 times per D, for up to some 3,000 of them; no other session writes while it waits.
 //
@@ -104,17 +104,23 @@
 //     begins when its lease is over;
 //   - the process is paused for longer than the lease: the term ends, as the first call of Valid
 //     after the pause tells;
-//   - the callback returns early or fails: the candidate resigns, and reports the error
-//     ([EventDeposed], [Status].LastErr). It enters the line again after a delay, and after
-//     [Term.Resign] without one. The delay grows with each short term, up to some 10 s; a stay in
-//     the line of T or longer makes it short again. The candidate enters earlier if nobody stands
-//     in the line: it checks that every 100 ms, or every D/8 if that is shorter. So if no other
-//     candidate stands in the line, or all others fail, too, a callback that always fails is called
-//     about every 100 ms, for ever. A callback prevents that if it waits for its context, or for a
-//     while, before it returns. It leads meanwhile;
+//   - the callback returns early or fails: the candidate resigns, reports the error
+//     ([EventDeposed], [Status].LastErr), and enters the line again after a delay, see below;
 //   - the callback panics: the candidate leaves the line, then Run panics;
 //   - heartbeats or the record may not be read or written: changes of leader take longer (event
 //     [EventImpaired]).
+//
+// The delay before a candidate enters the line again is
+//
+//	after Term.Resign             none
+//	after the first short term    about 50 ms
+//	after each further one        longer, up to some 10 s
+//	after a stay of T or longer   about 50 ms again
+//	when nobody is in the line    100 ms at most, or D/8 if that is shorter
+//
+// So a callback that always fails is called about every 100 ms, for ever, if no other candidate
+// stands in the line, or if all others fail, too. To prevent that, let the callback wait for its
+// context, or for a while, before it returns. It leads meanwhile.
 //
 // The first candidate sets the longest lease that the line allows. A candidate whose lease is
 // longer does not join: Run returns a [*recipe.PermanentError] with a [*recipe.LeaseError].
@@ -125,6 +131,7 @@
 // line with ours. Ours wait for them, and also for persistent znodes with such names, which
 // [EventBlocked] reports. They have no heartbeat: when one of them has crashed, its session has to
 // expire. They wait only for the names that they know: set Config.Style to theirs. Other children
-// of the path are ignored and never deleted. The page recipe/docs/mixing.md tells what else must
-// agree, and how to move a fleet from each of them.
+// of the path are never deleted, and nobody waits for them. But each of them costs one wait when it
+// is new, see package [recipe]. The page recipe/docs/mixing.md tells what else must agree, and how
+// to move a fleet from each of them.
 package election

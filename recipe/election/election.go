@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/feed"
@@ -16,8 +17,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// maxEvents bounds the events that wait for a slow subscriber.
-const maxEvents = 1000
+const (
+	maxEvents  = 1000        // wait for a slow subscriber
+	lastEvents = time.Second // is how long Run waits until the last of them are delivered
+)
 
 // Election is a handle for the election at a path. [Election.Run] and [Election.Campaign] stand in
 // it as one candidate; [Election.Observe] and [Election.Candidates] only look. Several may share a
@@ -45,9 +48,6 @@ type Election struct {
 // 4096 bytes. It checks its arguments and does no I/O. The path and its parents are created when
 // they are missing, and never deleted.
 func New(client *session.Client, path string, cfg Config) (*Election, error) {
-	if client == nil || client.Context() == nil {
-		return nil, errors.New("election: the client is nil or zero; want one from session.Open")
-	}
 	if err := client.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("election: %w", err)
 	}
@@ -82,17 +82,22 @@ func (e *Election) Client() *session.Client { return e.client }
 // short. It enters earlier if nobody stands in the line: it checks that every 100 ms, or every D/8
 // if that is shorter. After [Term.Resign] it does not wait.
 //
-// Run tries without end. It returns only when ctx ends (with its cause), when the client is closed
-// (session.ErrClosed), when lead returns [ErrStop] (nil, or the error that wraps it), when joining
-// is refused for good (a [*recipe.PermanentError]), or [ErrGoexit]. By then lead has returned and
-// the candidate has left the line. If ZooKeeper does not answer when ctx has ended, Run does not
-// wait for that: it goes on in the background, and [session.Client.Close] waits for it. If lead
-// panics, Run panics, too, once the candidate has left the line. The text of that panic has the
-// value and lead's stack.
+// Run tries without end. It returns only
+//   - when ctx ends: its cause;
+//   - when the client is closed: session.ErrClosed;
+//   - when lead returns [ErrStop]: nil, or the error that wraps it;
+//   - when joining is refused for good: a [*recipe.PermanentError];
+//   - when lead ends its goroutine: [ErrGoexit].
+//
+// By then lead has returned and the candidate has left the line. If ZooKeeper does not answer when
+// ctx has ended, Run does not wait for that: it goes on in the background, and
+// [session.Client.Close] waits for it. If lead panics, Run panics, too, once the candidate has left
+// the line. The text of that panic has the value and lead's stack.
 //
 // An error that lead returns is reported in the [EventDeposed] event, in [Status] and in the log.
 // If the term had ended for another reason, that event has been sent already, and the error is only
-// in Status and the log.
+// in Status and the log. If it wraps the cause of the context that lead was given, it is only in
+// the log.
 func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term *Term) error) error {
 	if lead == nil {
 		return errors.New("election: Run was given a nil callback")
@@ -102,7 +107,7 @@ func (e *Election) Run(ctx context.Context, lead func(ctx context.Context, term 
 		return err
 	}
 	defer e.lines.Finish(e.clock)
-	defer e.events.Wait()
+	defer e.events.WaitFor(e.clock, lastEvents)
 	defer l.stop()
 	for {
 		st, term, err := e.win(l, l.Context(), true)

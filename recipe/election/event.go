@@ -30,8 +30,9 @@ const (
 	// deletion is retried in the background.
 	EventLeft
 	// EventFailed: there is no session yet, or an attempt to join or wait failed; it is repeated
-	// after Delay. Err is set. With [Config.FollowLeader] it may also mean that the leader is not
-	// followed any more. Then Err says so. That is not repeated, and changes nothing else.
+	// after Delay. Err is set. With [Config.FollowLeader] it may also mean that the path may not be
+	// read, so that the leader is not followed. Then Err says so, and a [*recipe.PermanentError] in
+	// it says that this is for good. It changes nothing else.
 	EventFailed
 	// EventBlocked: the one ahead, named by Node, is a persistent znode: somebody has to delete it,
 	// because it does not end with a session.
@@ -61,16 +62,17 @@ func (k EventKind) String() string { return enum.Name(k, kinds) }
 // Subscribe calls f with every event from now on, until stop is called: in order and one at a time,
 // from a goroutine that is not the candidate's. f may be slow, and may call anything of this
 // library; a panic in it ends the process. Up to 1000 events wait for it; more are dropped, and
-// counted in [Status.EventsDropped]. Run returns after the last event has been delivered, unless
-// ZooKeeper has not answered the departure by then: [EventLeft] may come later. A leader's
-// departure and the client's Close do not wait for f. stop does not wait for a call of f that is
-// under way. There may be any number of subscribers, and none waits for another.
+// counted in [Status.EventsDropped]. At its end Run waits up to a second until f has been called
+// with the last event and has returned. Later events may come after that: those that f has not
+// taken in that second, and [EventLeft] if ZooKeeper has not answered the departure by then. A
+// leader's departure and the client's Close do not wait for f. stop does not wait for a call of f
+// that is under way. There may be any number of subscribers, and none waits for another.
 func (e *Election) Subscribe(f func(Event)) (stop func()) { return e.events.Subscribe(f) }
 
 // Event is a transition of a candidate. Which fields are set depends on Kind.
 type Event struct {
 	Kind EventKind
-	// Time is when it happened, by the civil clock.
+	// Time is when it happened, by the wall clock.
 	Time time.Time
 	// Session and Timeout are the ZooKeeper session's id and negotiated timeout.
 	Session int64

@@ -2,7 +2,6 @@ package election_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 
@@ -46,20 +45,21 @@ func ExampleTerm_Proclaim() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	moved := errors.New("moved")
-	ctx, stop := context.WithCancelCause(context.Background())
-	observer.Follow(ctx, func(l election.Candidate) {
-		switch string(l.Data) {
+	for address := ""; address != "10.1.2.3:8081"; {
+		leader, err := observer.Next(context.Background())
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch address = string(leader.Data); address {
 		case "10.1.2.3:8080":
 			fmt.Println("old address")
-			if err := term.Proclaim(ctx, []byte("10.1.2.3:8081")); err != nil {
+			if err := term.Proclaim(context.Background(), []byte("10.1.2.3:8081")); err != nil {
 				log.Fatal(err)
 			}
 		case "10.1.2.3:8081":
 			fmt.Println("new address")
-			stop(moved)
 		}
-	})
+	}
 	term.Release(context.Background())
 	// Output:
 	// old address

@@ -130,7 +130,7 @@ func ExampleTerm_Multi() {
 }
 
 // Finding the leader from outside, for instance to send it a request.
-func ExampleObserver_Follow() {
+func ExampleObserver_Next() {
 	client, done := connect()
 	defer done()
 	el, err := election.New(client, "/primary", election.Config{ID: "host-1", Data: []byte("10.1.2.3:8080")})
@@ -143,15 +143,13 @@ func ExampleObserver_Follow() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	found := errors.New("found")
-	ctx, stop := context.WithCancelCause(context.Background())
-	observer.Follow(ctx, func(l election.Candidate) {
-		if l.Node == "" {
-			return // nobody yet
+	var leader election.Candidate
+	for leader.Node == "" { // nobody leads yet
+		if leader, err = observer.Next(context.Background()); err != nil {
+			log.Fatal(err)
 		}
-		fmt.Printf("%s leads, at %s; the same: %v\n", l.ID, l.Data, l.Token == term.Token())
-		stop(found)
-	})
+	}
+	fmt.Printf("%s leads, at %s; the same: %v\n", leader.ID, leader.Data, leader.Token == term.Token())
 	term.Release(context.Background())
 	// Output: host-1 leads, at 10.1.2.3:8080; the same: true
 }

@@ -27,7 +27,7 @@ func serve(ctx context.Context) error {
 	}
 	return el.Run(ctx, func(ctx context.Context, term *election.Term) error {
 		for term.Valid() { // ask right before each piece of work
-			charge(ctx, term.Token()) // the database refuses an older token than it has seen
+			charge(term.DrainContext(), term.Token()) // finishes what has begun; the database refuses older tokens
 		}
 		return context.Cause(ctx) // why the term is over
 	})

@@ -3,7 +3,9 @@ package election_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -56,22 +58,28 @@ func TestAnErrorThatIsReturnedAfterALossIsTold(t *testing.T) {
 		said := shared.NewVolume()
 		c := s.enterWith("a", election.Config{Logger: slog.New(said)}, func(ctx context.Context, term *election.Term) error {
 			<-ctx.Done()
-			if len(s.begun()) == 1 {
+			switch len(s.begun()) {
+			case 1:
 				return broken
+			case 2:
+				return fmt.Errorf("read: %w", context.Cause(ctx)) // says what was cancelled
 			}
 			return context.Cause(ctx) // says nothing new
 		})
-		for i, want := range []error{broken, nil} {
+		for i, want := range []error{broken, nil, nil} {
 			c.term()
 			s.Session(c.client).Close()
 			c.events.wait(election.EventLeft, i+1)
 			await.Sleep(stageD / 8)
 			st := c.Status()
-			if st.LastReason != recipe.ReasonSessionLost || errors.Is(st.LastErr, broken) != (want == broken) {
+			if st.LastReason != recipe.ReasonSessionLost || errors.Is(st.LastErr, broken) != (want == broken) || strings.Contains(fmt.Sprint(st.LastErr), "read: ") {
 				t.Errorf("term %d: status: %v, %v", i+1, st.LastReason, st.LastErr)
 			}
 			if n := said.Written("the callback has returned an error after the end of its term"); n != 1 {
 				t.Errorf("term %d: %d lines with the error; want 1 in all", i+1, n)
+			}
+			if n := said.Written("the end of the term has cut the callback short"); n != min(i, 1) {
+				t.Errorf("term %d: %d lines with what was cut short; want %d in all", i+1, n, min(i, 1))
 			}
 		}
 	})

@@ -121,6 +121,7 @@ type events struct {
 	await.List[election.Event]
 	t   *testing.T
 	who string
+	of  *candidate // nil if they are nobody's that runs
 }
 
 func newEvents(t *testing.T, who string) *events { return &events{t: t, who: who} }
@@ -136,6 +137,13 @@ func (e *events) String() string {
 			fmt.Fprintf(&b, " err=%v", ev.Err)
 		}
 		b.WriteString("\n")
+	}
+	if e.of != nil {
+		select {
+		case <-e.of.done:
+			fmt.Fprintf(&b, "Run has returned: %v\n", e.of.err)
+		default:
+		}
 	}
 	return b.String()
 }
@@ -191,6 +199,7 @@ func start(t *testing.T, client *session.Client, path, id string, cfg election.C
 	lead func(context.Context, *election.Term) error) *candidate {
 	t.Helper()
 	c := &candidate{client: client, events: newEvents(t, id), done: make(chan struct{}), terms: make(chan *election.Term, 10_000)}
+	c.events.of = c
 	cfg.ID = id
 	if cfg.OnEvent == nil {
 		cfg.OnEvent = c.events.Add
@@ -251,7 +260,7 @@ func mustSession(t *testing.T, c *session.Client) *session.Session {
 func children(t *testing.T, client *session.Client, path string) []string {
 	t.Helper()
 	s := mustSession(t, client)
-	if err := s.Sync(within(t), "/"); err != nil {
+	if _, err := s.QuorumSync(within(t), "/"); err != nil {
 		t.Fatal(err)
 	}
 	names, _, err := s.Children(within(t), path)

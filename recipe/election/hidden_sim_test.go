@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,7 +58,7 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
 		followed := make(chan error, 1)
-		go func() { followed <- o.Follow(ctx, func(c election.Candidate) { seen <- c }) }()
+		go func() { followed <- each(ctx, o, func(c election.Candidate) { seen <- c }) }()
 		if c := <-seen; !c.Hidden || c.Node != term.Node() || c.ID != "" {
 			t.Errorf("%+v; want %s, hidden", c, term.Node())
 		}
@@ -82,8 +83,8 @@ func TestAnObserverOutlivesALeaderThatItMustNotRead(t *testing.T) {
 		}
 		done := errors.New("done")
 		cancel(done)
-		if err := <-followed; err != done {
-			t.Errorf("Follow has ended with %v", err)
+		if err := <-followed; !errors.Is(err, done) || !strings.Contains(err.Error(), "election: /e: no other leader: ") {
+			t.Errorf("Next has returned %v", err)
 		}
 		next.Release(t.Context())
 		await.Sleep(time.Second)
@@ -229,7 +230,7 @@ func TestALeaderThatHidesIsReportedAsHidden(t *testing.T) {
 }
 
 // To find out who leads next takes READ on the path.
-func TestWhoCannotFollowTheLeaderAnyMoreSaysSo(t *testing.T) {
+func TestWhoCannotFollowTheLeaderForAWhileSaysSoAndGoesOn(t *testing.T) {
 	eachRelease(t, func(t *testing.T, s *stage) {
 		var log bytes.Buffer
 		a := s.enter("a")
@@ -241,12 +242,20 @@ func TestWhoCannotFollowTheLeaderAnyMoreSaysSo(t *testing.T) {
 		a.stop()
 		term := b.term()
 		ev := b.events.wait(election.EventFailed, 1)
-		var permanent *recipe.PermanentError
-		if !strings.Contains(ev.Err.Error(), unfollowed) || !errors.As(ev.Err, &permanent) || permanent.Path != stagePath || !errors.Is(ev.Err, zk.ErrNoAuth) {
-			t.Errorf("told of %v; want a PermanentError of %s, and that %s", ev.Err, stagePath, unfollowed)
+		if !strings.Contains(ev.Err.Error(), unfollowed) || !errors.Is(ev.Err, zk.ErrNoAuth) {
+			t.Errorf("told of %v; want that %s, because of %v", ev.Err, unfollowed, zk.ErrNoAuth)
 		}
-		if n := b.events.count(election.EventLeaderChanged); n != 1 {
-			t.Errorf("told of %d leaders", n)
+		await.Sleep(time.Minute)
+		if told, failed := b.events.count(election.EventLeaderChanged), b.events.count(election.EventFailed); told != 1 || failed != 1 {
+			t.Errorf("told of %d leaders and %d failures", told, failed)
+		}
+		s.setACL(stagePath, zk.WorldACL(zk.PermAll))
+		await.Sleep(longestDelay + stageTick)
+		if n := b.events.count(election.EventLeaderChanged); n != 2 {
+			t.Fatalf("told of %d leaders; events:\n%v", n, b.events)
+		}
+		if l := b.events.wait(election.EventLeaderChanged, 2).Leader; l.ID != "b" || l.Token != term.Token() {
+			t.Errorf("told of %+v; want b, token %d", l, term.Token())
 		}
 		if !term.Valid() {
 			t.Error("it has cost the term")
@@ -255,6 +264,86 @@ func TestWhoCannotFollowTheLeaderAnyMoreSaysSo(t *testing.T) {
 		synctest.Wait() // the log has a goroutine of its own
 		if n := strings.Count(log.String(), unfollowed); n != 1 {
 			t.Errorf("logged %d times:\n%s", n, log.String())
+		}
+	})
+}
+
+// longestDelay is between two attempts to read the path.
+const longestDelay = 15 * time.Second
+
+func TestAnObserverSaysEachTimeThatItMustNotReadThePath(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		var log bytes.Buffer
+		el, err := election.New(s.Client("observer"), stagePath, election.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := el.Observe()
+		defer o.Close()
+		leads := func(id string) func(election.Candidate) bool {
+			return func(l election.Candidate) bool { return l.ID == id }
+		}
+		a := s.enter("a")
+		current(t, o, "first leader", leads("a"))
+		for i, id := range []string{"b", "c"} {
+			rule := s.On(zktest.Match{Op: zktest.OpGetChildren2, Host: "observer"}, zktest.Fail(zktest.CodeNoAuth))
+			next := s.enter(id)
+			next.events.wait(election.EventHeir, 1)
+			before := a
+			a = next
+			before.stop()
+			await.Sleep(time.Minute)
+			if l, known := o.Current(); !known || l.ID == id {
+				t.Errorf("known: %v, %+v", known, l)
+			}
+			rule.Remove()
+			await.Sleep(longestDelay + stageTick)
+			current(t, o, "next leader", leads(id))
+			if n := strings.Count(log.String(), unfollowed); n != i+1 {
+				t.Errorf("logged %d times after %d refusals:\n%s", n, i+1, log.String())
+			}
+		}
+	})
+}
+
+func TestWhoMayNotReadThePathFromTheBeginningIsToldSoForGood(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		s.makePath()
+		refused := s.On(zktest.Match{Op: zktest.OpGetChildren2, Path: stagePath}, zktest.Fail(zktest.CodeNoAuth))
+		isFor := func(err error) {
+			t.Helper()
+			var permanent *recipe.PermanentError
+			if !errors.As(err, &permanent) || permanent.Path != stagePath || !errors.Is(err, zk.ErrNoAuth) {
+				t.Errorf("%v; want a PermanentError of %s", err, stagePath)
+			}
+		}
+		o := observe(t, s.Client("observer"), stagePath)
+		defer o.Close()
+		l, err := o.Next(s.Within(patience))
+		if isFor(err); l.Node != "" {
+			t.Errorf("told of %+v", l)
+		}
+
+		var well atomic.Bool // until then it does not read the path in order to join
+		unwell := errors.New("not yet")
+		a := s.enterWith("a", election.Config{FollowLeader: true, Healthy: func(context.Context) error {
+			if !well.Load() {
+				return unwell
+			}
+			return nil
+		}}, untilTheEnd)
+		ev := a.events.Next(t, "end of following", 0, 1, func(ev election.Event) bool {
+			return ev.Kind == election.EventFailed && !errors.Is(ev.Err, unwell)
+		})
+		if isFor(ev.Err); !strings.Contains(ev.Err.Error(), unfollowedForGood) {
+			t.Errorf("told of %v; want that %s", ev.Err, unfollowedForGood)
+		}
+		refused.Remove()
+		well.Store(true)
+		a.term()
+		await.Sleep(time.Minute)
+		if n := a.events.count(election.EventLeaderChanged); n != 0 {
+			t.Errorf("told of %d leaders", n)
 		}
 	})
 }

@@ -102,7 +102,7 @@ func TestOneLineWithLocksOfAnotherLibrary(t *testing.T) {
 	onBoth(t, func(t *testing.T, e shared.Servers) {
 		path := pathFor(t)
 		client := open(t, e, session.Config{})
-		before := zk.NewLock(rawConn(t, e), path, zk.WorldACL(zk.PermAll))
+		before := zk.NewLock(shared.RawConn(t, e), path, zk.WorldACL(zk.PermAll))
 		if err := before.Lock(); err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func TestOneLineWithLocksOfAnotherLibrary(t *testing.T) {
 			t.Errorf("joined with %d ahead of the lock's holder", ev.Position)
 		}
 		a.events.wait(election.EventHeir, 1)
-		after := zk.NewLock(rawConn(t, e), path, zk.WorldACL(zk.PermAll))
+		after := zk.NewLock(shared.RawConn(t, e), path, zk.WorldACL(zk.PermAll))
 		locked := make(chan error, 1)
 		go func() { locked <- after.Lock() }()
 		await.Until(t, "line of three", func() bool { return len(children(t, client, path)) == 3 })

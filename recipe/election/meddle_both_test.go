@@ -3,10 +3,8 @@ package election_test
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -184,9 +182,9 @@ func TestAHiddenContenderAheadIsPolled(t *testing.T) {
 		}
 		owner := open(t, e, session.Config{Auth: []session.Auth{session.Digest("other", "secret")}})
 		a := run(t, owner, path, "a", election.Config{ACL: zk.AuthACL(zk.PermAll)})
-		// The path was made with the session's ACL: open it to all.
-		openPath(t, e, path, session.Digest("other", "secret"))
 		a.term()
+		// The path was made with the session's ACL: open it to all.
+		shared.SetACL(t, e, path, zk.WorldACL(zk.PermAll), session.Digest("other", "secret"))
 		b := run(t, open(t, e, session.Config{}), path, "b", election.Config{})
 		b.events.wait(election.EventHeir, 1)
 		line, err := b.Candidates(within(t))
@@ -196,35 +194,6 @@ func TestAHiddenContenderAheadIsPolled(t *testing.T) {
 		a.stop()
 		b.term()
 	})
-}
-
-// openPath gives everybody every permission on a znode.
-func openPath(t *testing.T, e shared.Servers, path string, auth session.Auth) {
-	t.Helper()
-	conn := rawConn(t, e)
-	if err := conn.AddAuth(auth.Scheme, []byte(auth.Credential)); err != nil {
-		t.Fatal(err)
-	}
-	await.Until(t, "path", func() bool { ok, _, err := conn.Exists(path); return ok && err == nil })
-	if _, err := conn.SetACL(path, zk.WorldACL(zk.PermAll), -1); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// rawConn is another client library's connection.
-func rawConn(t *testing.T, e shared.Servers) *zk.Conn {
-	t.Helper()
-	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), timeout)
-		defer cancel()
-		return e.Dial(ctx, network, address)
-	}
-	conn, _, err := zk.Connect(e.Addrs(), 10*time.Second, zk.WithLogInfo(false), zk.WithDialer(dial))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	return conn
 }
 
 func TestAWaiterWhoseZnodeWentWhileItWasAwayDoesNotLeadOnIt(t *testing.T) {

@@ -22,20 +22,25 @@ import (
 // Observer follows who leads an election, without standing in it. It tells a past state. Only a
 // [Term] lets a process act as the leader. It needs READ on the path. If it may not read a leader's
 // znode, it reports the leader as hidden, and notices its end within a quarter of the session
-// timeout. All methods may be called from any goroutine.
+// timeout. If it may not read the path, it ends with a [*recipe.PermanentError], but only if it has
+// not yet known who leads. Later that may be so for a while only: a line in the log says it, once,
+// and the observer tries again at least every 15 s. All methods may be called from any goroutine.
 type Observer struct {
-	client *session.Client
-	path   string
-	clock  clock.Clock
-	cancel context.CancelCauseFunc
-	done   chan struct{} // closed when run has returned
+	client  *session.Client
+	path    string
+	clock   clock.Clock
+	refused func(error) // called once each time that the path may not be read any more
+	cancel  context.CancelCauseFunc
+	done    chan struct{} // closed when run has returned
 
 	mu      sync.Mutex // guards what follows
 	leader  Candidate
 	known   bool
+	told    *Candidate    // what Next has returned last
 	listed  int64         // zxid of the last change of the list that it was taken from
 	written int64         // zxid of the last change of the leader's znode
 	behind  clock.Instant // since when lists have been older than listed; zero if they are not
+	barred  bool          // refused has been told, and nothing was read since
 	err     error         // why observing ended
 	changed notify.Change
 }
@@ -45,9 +50,17 @@ type Observer struct {
 // leader, and a small read per session timeout. If the path is missing, its creation is noticed
 // within a quarter of the session timeout.
 func (e *Election) Observe() *Observer {
+	return e.observe(func(err error) { e.log.Warn(cannotFollow, "err", err) })
+}
+
+// cannotFollow is said when the path may not be read any more.
+const cannotFollow = "the leader cannot be followed now"
+
+// observe is Observe. It tells refused, once each time, that the path may not be read any more.
+func (e *Election) observe(refused func(error)) *Observer {
 	ctx, cancel := context.WithCancelCause(e.client.Context())
 	o := &Observer{
-		client: e.client, path: e.path, clock: e.clock, cancel: cancel,
+		client: e.client, path: e.path, clock: e.clock, refused: refused, cancel: cancel,
 		done: make(chan struct{}),
 	}
 	left := e.client.KeepOpen("observer of the election " + e.path)
@@ -60,40 +73,56 @@ func (e *Election) Observe() *Observer {
 }
 
 // Current returns who leads, as far as is known, or the zero Candidate if nobody leads. ok is false
-// until that is known for the first time. It never blocks.
+// until that is known for the first time. While the path may not be read, Current returns what was
+// known before. It never blocks.
 func (o *Observer) Current() (leader Candidate, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.leader, o.known
 }
 
-// Follow calls f with the present leader and then at every change, with the zero Candidate when
-// nobody leads, until ctx or the observer ends. It returns the cause of that end: after Close, an
-// error that wraps session.ErrClosed. It may skip leaders that came and went, but never reports
-// them in another order.
-func (o *Observer) Follow(ctx context.Context, f func(Candidate)) error {
-	if f == nil {
-		return errors.New("election: Follow was given a nil function")
-	}
-	var told *Candidate
+// Next returns the present leader the first time it is called, the zero Candidate if nobody leads.
+// Later it waits until another leads, or nobody, or until the leader's data have changed since
+// Next returned last. It may skip leaders that came and went, but never returns them in another
+// order. Use one Observer for each goroutine that calls Next.
+//
+// The error wraps the cause of ctx, or session.ErrClosed after [Observer.Close] and when the client
+// was closed. It is a [*recipe.PermanentError] when the path may not be read from the beginning.
+func (o *Observer) Next(ctx context.Context) (Candidate, error) {
 	for {
 		o.mu.Lock()
-		leader, known, err, changed := o.leader, o.known, o.err, o.changed.Next()
+		leader, err, changed := o.leader, o.err, o.changed.Next()
+		news := o.known && (o.told == nil || !o.told.same(leader))
+		if news && err == nil {
+			o.told = &leader
+		}
 		o.mu.Unlock()
 		switch {
 		case err != nil:
-			return err
-		case known && (told == nil || !told.same(leader)):
-			told = &leader
-			f(leader)
-			continue // f may have been slow
+			return Candidate{}, err
+		case news:
+			return leader, nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return Candidate{}, o.cut(ctx)
 		}
 	}
+}
+
+// cut returns the error for a Next that ctx has ended. It says what is missing, and the reason if
+// that is known.
+func (o *Observer) cut(ctx context.Context) error {
+	lacking := "no other leader"
+	if _, known := o.Current(); !known {
+		lacking = "the leader is not known yet"
+	}
+	why := context.Cause(ctx)
+	if _, err := o.client.Session(ctx); errors.Is(err, why) {
+		why = err // there is no session, and the error tells what is wrong with each server
+	}
+	return fmt.Errorf("election: %s: %s: %w", o.path, lacking, why)
 }
 
 // Close ends the observer and waits until nothing of it is left running.
@@ -108,6 +137,7 @@ func (o *Observer) Close() {
 func (o *Observer) tell(leader Candidate, listed, written int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.barred = false
 	if leader.Hidden && leader.Node == o.leader.Node {
 		written = o.written // not known; and what is known of it may be out of date
 	}
@@ -140,7 +170,7 @@ func (o *Observer) run(ctx context.Context) {
 		}
 		begun := o.clock.Now()
 		err = o.observe(ctx, s)
-		if life.Permanent(err) {
+		if life.Permanent(err) && o.over(err) {
 			err = &recipe.PermanentError{Path: o.path, Err: err}
 			break
 		}
@@ -158,6 +188,19 @@ func (o *Observer) run(ctx context.Context) {
 	defer o.mu.Unlock()
 	o.err = err
 	o.changed.Tell()
+}
+
+// over reports whether err, after which trying again cannot help, ends the observer. If the
+// election could be read before, it may be hidden only for a while.
+func (o *Observer) over(err error) bool {
+	o.mu.Lock()
+	known, again := o.known, o.barred
+	o.barred = true
+	o.mu.Unlock()
+	if known && !again {
+		o.refused(err)
+	}
+	return !known
 }
 
 // observe follows the election in one session; it returns why that ended.
@@ -257,12 +300,21 @@ func (e *Election) follow(ctx context.Context) (stop func()) {
 	if !e.cfg.FollowLeader {
 		return func() {}
 	}
-	o := e.Observe()
+	o := e.observe(func(err error) {
+		e.log.Warn(cannotFollow, "err", err)
+		e.send(Event{Kind: EventFailed, Err: fmt.Errorf("election: "+cannotFollow+": %w", err)})
+	})
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		err := o.Follow(ctx, func(l Candidate) { e.send(Event{Kind: EventLeaderChanged, Leader: l, Token: l.Token}) })
+		var err error
+		for err == nil {
+			var l Candidate
+			if l, err = o.Next(ctx); err == nil {
+				e.send(Event{Kind: EventLeaderChanged, Leader: l, Token: l.Token})
+			}
+		}
 		if ctx.Err() == nil && !errors.Is(err, session.ErrClosed) {
 			e.log.Error("the leader is not followed any more", "err", err)
 			e.send(Event{Kind: EventFailed, Err: fmt.Errorf("election: the leader is not followed any more: %w", err)})

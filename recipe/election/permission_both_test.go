@@ -85,14 +85,6 @@ func TestAClientWithABadCredentialEndsRun(t *testing.T) {
 	})
 }
 
-// setACL changes a znode's ACL behind its owner's back.
-func setACL(t *testing.T, e shared.Servers, path string, acl []zk.ACL) {
-	t.Helper()
-	if _, err := rawConn(t, e).SetACL(path, acl, -1); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestAnHeirWhoseZnodeBecomesUnreadableLeavesNoOrphan(t *testing.T) {
 	onBoth(t, func(t *testing.T, e shared.Servers) {
 		path := pathFor(t)
@@ -101,7 +93,7 @@ func TestAnHeirWhoseZnodeBecomesUnreadableLeavesNoOrphan(t *testing.T) {
 		leader.term()
 		heir := run(t, client, path, "heir", election.Config{}) // the same session: renewals go on without it
 		heir.events.wait(election.EventHeir, 1)
-		setACL(t, e, heir.Status().Node, zk.WorldACL(zk.PermWrite))
+		shared.SetACL(t, e, heir.Status().Node, zk.WorldACL(zk.PermWrite))
 		select {
 		case <-heir.done:
 		case <-within(t).Done():
@@ -121,7 +113,7 @@ func TestALeaderWhoseZnodeBecomesUnreadableIsNotToldItWasDeleted(t *testing.T) {
 		client := open(t, e, session.Config{Timeout: short})
 		a := run(t, client, path, "a", election.Config{})
 		term := a.term()
-		setACL(t, e, term.Node(), zk.WorldACL(zk.PermWrite))
+		shared.SetACL(t, e, term.Node(), zk.WorldACL(zk.PermWrite))
 		<-term.Context().Done()
 		if ev := a.events.wait(election.EventDeposed, 1); ev.Reason != recipe.ReasonLeaseExpired {
 			t.Errorf("deposed: %v, %v", ev.Reason, ev.Err)

@@ -48,6 +48,7 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 		"no WRITE on the path":              {all &^ zk.PermWrite, all, stagePath, false},
 		"no READ of the leader's heartbeat": {all, 0, "cannot be read", true},
 		"no WRITE of it":                    {all, zk.PermRead, "WRITE on heartbeats", true},
+		"no DELETE on the path":             {all &^ zk.PermDelete, all, stagePath, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range int64(5) {
@@ -144,6 +145,29 @@ func TestACopyThatCannotBeReadEndsNobody(t *testing.T) {
 		}
 		c.term()
 		s.Eventually("leader seen", func() bool { seen, ok := o.Current(); return ok && seen.Node == c.Status().Node })
+	})
+}
+
+// Somebody has made a znode with the number of a server that has none left. That says nothing about
+// the places of those who have numbers, not even of one that cannot be read.
+func TestOneWithoutANumberPutsNobodyAhead(t *testing.T) {
+	onStage(t, zktest.Config{Release: zktest.Release395}, func(t *testing.T, s *stage) {
+		a := s.enter("a")
+		term := a.term()
+		s.Config.Auth = []session.Auth{session.Digest("b", "secret")}
+		b := s.enterWith("b", election.Config{ACL: zk.DigestACL(zk.PermAll, "b", "secret")}, untilTheEnd)
+		b.events.wait(election.EventHeir, 1)
+		s.Config.Auth = nil
+		if _, err := s.Admin().Create(t.Context(), stagePath+"/latch-2147483647", nil, 0, zk.WorldACL(zk.PermAll)); err != nil {
+			t.Fatal(err)
+		}
+		o := observe(t, s.Client("o"), stagePath)
+		defer o.Close()
+		s.Eventually("leader seen", func() bool { seen, ok := o.Current(); return ok && seen.Node == term.Node() })
+		all, err := a.Candidates(t.Context())
+		if err != nil || len(all) != 3 || all[0].Node != term.Node() || !all[1].Hidden {
+			t.Errorf("candidates %+v, %v", all, err)
+		}
 	})
 }
 

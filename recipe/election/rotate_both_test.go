@@ -35,7 +35,7 @@ func TestCredentialsAreRotatedStepByStep(t *testing.T) {
 		}
 		enter("old-1", older)
 		line[0].term()
-		admin := rawConn(t, e)
+		admin := shared.RawConn(t, e)
 		for _, secret := range []string{"svc:old", "svc:new"} {
 			if err := admin.AddAuth("digest", []byte(secret)); err != nil {
 				t.Fatal(err)
@@ -43,9 +43,7 @@ func TestCredentialsAreRotatedStepByStep(t *testing.T) {
 		}
 		allow := func(acl ...zk.ACL) {
 			for _, p := range []string{base, path, beats} {
-				if _, err := admin.SetACL(p, acl, -1); err != nil {
-					t.Fatal(err)
-				}
+				shared.SetACL(t, e, p, acl, older, newer)
 			}
 		}
 		old, new := zk.DigestACL(zk.PermAll, "svc", "old"), zk.DigestACL(zk.PermAll, "svc", "new")

@@ -36,7 +36,7 @@ func (s State) String() string {
 	return enum.Name(s, []string{"idle", "joining", "waiting", "heir", "leading", "draining", "backing off", "unhealthy"})
 }
 
-// Status is how a candidate stands.
+// Status is the state of a candidate at one moment.
 type Status struct {
 	// Path and ID are the election's and the candidate's.
 	Path, ID string
@@ -94,8 +94,8 @@ func (st *status) set(c clock.Clock, change func(*Status)) {
 	}
 }
 
-// Status returns how the candidate stands. It never blocks. The client's Status tells what is wrong
-// with the servers, if anything.
+// Status returns the present state of the candidate. It never blocks. The client's Status tells
+// what is wrong with the servers, if anything.
 func (e *Election) Status() Status {
 	e.status.mu.Lock()
 	s := e.status.s

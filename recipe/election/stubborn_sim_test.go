@@ -34,7 +34,7 @@ func TestAnObserverBelievesARestoredBackup(t *testing.T) {
 		defer o.Close()
 		ctx, cancel := context.WithCancel(within(t))
 		defer cancel()
-		o.Follow(ctx, func(l election.Candidate) {
+		each(ctx, o, func(l election.Candidate) {
 			switch l.ID {
 			case "x":
 				moved.Store(true)

@@ -60,16 +60,15 @@ func (t *Term) DrainContext() context.Context { return t.held.DrainContext() }
 func (t *Term) Valid() bool { return t.held.Valid() }
 
 // Token is the fencing token: larger than that of every earlier leader of this path, as long as the
-// ensemble's data lives. It is the czxid of the leader's znode. Leaders of two paths may have the
+// ensemble keeps its data. It is the czxid of the leader's znode. Leaders of two paths may have the
 // same token. So a resource that several elections share keeps a token for each.
 func (t *Term) Token() int64 { return t.held.Token() }
 
-// Deadline returns when the lease ends if nothing extends it, by the civil clock: for display and
+// Deadline returns when the lease ends if nothing extends it, by the wall clock: for display and
 // for other processes. To decide whether to begin some work, see Remaining.
 func (t *Term) Deadline() time.Time { return t.held.Deadline() }
 
-// Remaining returns how long the term lasts if nothing extends its lease; zero or less when it is
-// over.
+// Remaining returns how long the term lasts if nothing extends its lease; zero when it is over.
 func (t *Term) Remaining() time.Duration { return t.held.Remaining() }
 
 // ID is the candidate's.

@@ -69,8 +69,11 @@ func (c Config) withDefaults(client *session.Client) (Config, error) {
 	bad := func(field string, value any, want string) (Config, error) {
 		return c, fmt.Errorf("group: Config.%s is %v; want %s", field, value, want)
 	}
-	c.ID, c.Style = cmp.Or(c.ID, ident.Default()), cmp.Or(c.Style, StyleNamed)
+	c.Style = cmp.Or(c.Style, StyleNamed)
 	var err error
+	if c.ID, err = ident.ID(c.ID, c.Data); err != nil {
+		return c, fmt.Errorf("group: %w", err)
+	}
 	if c.ACL, err = ident.ACL(c.ACL); err != nil {
 		return c, fmt.Errorf("group: %w", err)
 	}
@@ -78,9 +81,6 @@ func (c Config) withDefaults(client *session.Client) (Config, error) {
 	case StyleNamed, StyleParty, StyleShallow:
 	default:
 		return bad("Style", fmt.Sprintf("%q", c.Style), fmt.Sprintf("%q, %q or %q", StyleNamed, StyleParty, StyleShallow))
-	}
-	if err := ident.Check(c.ID, c.Data); err != nil {
-		return c, fmt.Errorf("group: %w", err)
 	}
 	if err := tenure.CheckStopBefore(c.StopBefore, client); err != nil {
 		return c, fmt.Errorf("group: %w", err)

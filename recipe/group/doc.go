@@ -33,18 +33,19 @@
 //
 //   - Listed. When [Group.Join] has returned, the znode is there and belongs to a session that
 //     lives. When the session ends, or somebody deletes the znode, the member creates it again at
-//     once, never in a session that is over. After [Member.Leave] it does not come back.
+//     once, never in a session that is over. If that fails, it tries for as long as it takes,
+//     whatever the error. Events, [Member.Status] and the log tell the error. Only Join ends with
+//     an error that no retry can cure. After [Member.Leave] it does not come back.
 //   - No flap. A lost connection that is back within the session timeout changes nothing for
 //     observers. A process that restarts with the same ID replaces its former znode in one
 //     transaction: no observer sees the ID missing, and the end of the former session does not
-//     delete the new znode.
-//   - One of each ID, with [StyleNamed]. A later member replaces an earlier one, once. The earlier
-//     one gets [ErrReplaced] and does not come back, if the later one's znode is there when it
-//     finds out. If the later one has left by then, or has lost its session, the earlier one is
-//     listed again. Then a later one that has only lost its session gets ErrReplaced.
-//   - Work. When a process has known for session.Outlast of D that a member's znode is gone, that
-//     member's listing is not Valid any more, in any state of its connection. So a process that
-//     hands out work notes the [Entry.Token] of the member that gets it. It gives the work to
+//     delete the new znode. A former znode that the new member must not read is different, see
+//     below.
+//   - One of each ID, with [StyleNamed]. A later member replaces an earlier one, once. The table
+//     below tells which of them gets [ErrReplaced]. That one does not come back.
+//   - Work. When a process has known for 17/16 D (session.Outlast) that a member's znode is gone,
+//     that member's listing is not Valid any more, in any state of its connection. So a process
+//     that hands out work notes the [Entry.Token] of the member that gets it. It gives the work to
 //     another member when that znode has been gone for that time. The member works as long as its
 //     listing of that token is Valid. A member that calls Leave has stopped before. A successor
 //     that knows of the Leave by other means need not wait.
@@ -55,13 +56,31 @@
 //     session. Older data never replace newer ones. That holds for members that follow one another
 //     with the same ID, too, see below.
 //
-// A former member may be at a server that lags, and write or delete its znode before it hears that
-// it was replaced. To make that fail, the new znode begins at a larger data version than the former
-// one had. From version 100 on it begins at 1 instead; with more than 200,000 bytes of data
-// earlier, from 2 on at the latest. Then such a late request can reach a new znode if the later
-// members write their data that often while the request is on its way. It can also reach the new
-// znode if there was no znode when its member joined: after a later member's Leave, the end of its
-// session, or a deletion by somebody else. That znode begins at 1, as the first one did.
+// Two members with one ID, when the earlier one finds out that the later one has replaced it:
+//
+//	the later one's znode is there  the earlier one gets ErrReplaced
+//	the later one has left          nobody gets it; the earlier one is listed again
+//	the later one's session is lost the earlier one is listed again; the later one gets ErrReplaced
+//
+// Credentials. A former znode may have been made with credentials that the new member does not
+// have. Servers from 3.7.3, 3.8.4 and 3.9.2 on do not tell whose it is. Then Join tries until that
+// znode is gone, reports [EventFailed], and does not replace a member that lives. So after a crash
+// the ID is missing from the end of the former session until the next attempt, for some 10 s at
+// most. Older servers let the new member replace the znode. recipe/docs/operations.md tells how to
+// replace credentials without that.
+//
+// Late requests. A former member may be at a server that lags, and write or delete its znode before
+// it hears that it was replaced. Such a request names the version of the former znode's data. It
+// fails because the new znode begins at the next version. But the new znode begins at version 1 in
+// two cases:
+//
+//   - The former one's version is 100 or larger. With more than 200,000 bytes of data the limit is
+//     less than 100, and at least 2.
+//   - There is no former one when the new member joins: a later member has left, its session has
+//     ended, or somebody else has deleted the znode.
+//
+// In these cases a late request can reach the new znode, if that has the same version when the
+// request arrives.
 //
 // Assumed: writes are linearizable; before a server answers a write, it sends the events of all
 // earlier commits (ZooKeeper promises both); clocks' rates differ by less than 6 %; nobody changes
@@ -71,8 +90,8 @@
 //
 //	join                1 quorum write and 1 read; 1 write more for the lease, 1 for the session's first
 //	                    heartbeat; 1 read and 1 write more to take an ID over
-//	a member at rest    4 quorum writes per D and session, however many members, leaders and locks it
-//	                    has; none with Config.NoLease; 1 small read per T
+//	a member at rest    4 quorum writes per D and session, for up to some 3,000 members, leaders and
+//	                    locks that it has; none with Config.NoLease; 1 small read per T
 //	an observer         1 list per change of the list, 1 read per change of a member; after a change of
 //	                    connection 1 list and 1 read of each member; 1 quorum write and 1 small read
 //	                    per Config.Prove, D by default

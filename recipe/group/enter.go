@@ -130,11 +130,25 @@ func (st *stay) create(there zk.Stat) (zk.Stat, error) {
 	return *results[len(results)-1].Stat, nil
 }
 
+// errHidden: the znode that has the member's name must not be read by us. It was made with other
+// credentials, and the servers demand READ for exists.
+//
+// The member waits until that znode is gone, which is at the end of its session at the latest if
+// it is a former member's. DELETE on the group's path would let it delete the znode with version
+// -1. But then it might delete a persistent znode, which somebody else needs: nothing but READ
+// tells what kind of znode it is. And a request whose answer was lost might delete the znode of a
+// later member, because no version would stop it.
+var errHidden = errors.New("group: a znode of this ID is there that we must not read, so it is not replaced before it is gone")
+
 // find reads the Stat of the znode that exists at the member's path. It returns a zero Stat if
 // there is none, and an error if the znode must not be replaced.
 func (st *stay) find() (zk.Stat, error) {
 	stat, ok, err := st.s.Exists(st.m.ctx, st.m.node)
 	switch {
+	case errors.Is(err, zk.ErrNoAuth) && st.m.token != 0: // the own znodes can be read, see Config.ACL
+		return zk.Stat{}, ErrReplaced
+	case errors.Is(err, zk.ErrNoAuth):
+		return zk.Stat{}, fmt.Errorf("%w: %w", errHidden, err)
 	case err != nil || !ok:
 		return zk.Stat{}, err
 	case stat.EphemeralOwner == 0:
@@ -164,6 +178,9 @@ func (m *Member) clear(s *session.Session) error {
 	pause := retry.New(m.clock, shortDelay, 10*time.Second)
 	for {
 		stat, ok, err := s.Exists(ctx, m.node)
+		if m.joined && errors.Is(err, zk.ErrNoAuth) { // the own znode can be read: it is another's
+			return nil
+		}
 		if err == nil {
 			if !ok || stat.Czxid != m.token && !(m.unresolved[s.ID()] && stat.EphemeralOwner == s.ID()) {
 				return nil

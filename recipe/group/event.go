@@ -21,7 +21,8 @@ const (
 	// EventUnlisted: a listing is over. Token, Reason and perhaps Err are set. The znode may still
 	// be there: another listing of the same Token may follow.
 	EventUnlisted
-	// EventFailed: an attempt to be listed failed. It is repeated after Delay. Err is set.
+	// EventFailed: an attempt to be listed failed. It is repeated after Delay. If there is no
+	// session, Delay is 0, and the member waits for one. Err is set.
 	EventFailed
 	// EventOver: the membership is over. Err is the cause of the member's context.
 	EventOver
@@ -44,7 +45,7 @@ func (m *Member) Subscribe(f func(Event)) (stop func()) { return m.events.Subscr
 // Event is a transition of a member. Which fields are set depends on Kind.
 type Event struct {
 	Kind EventKind
-	// Time is when it happened, by the civil clock.
+	// Time is when it happened, by the wall clock.
 	Time time.Time
 	// Session is the ZooKeeper session's id.
 	Session int64
@@ -68,7 +69,7 @@ func (m *Member) tell(e Event) {
 	m.send(e)
 }
 
-// send passes an event on.
+// send writes an event to the log and passes it on.
 func (m *Member) send(e Event) {
 	args := []any{}
 	if e.Token != 0 {
@@ -80,10 +81,22 @@ func (m *Member) send(e Event) {
 	if e.Err != nil {
 		args = append(args, "err", e.Err)
 	}
-	log := m.log
-	if e.Kind == EventFailed {
-		log = m.often
+	if e.Delay != 0 {
+		args = append(args, "retry", e.Delay)
 	}
-	log.Info(e.Kind.String(), args...)
+	switch _, refused := e.Err.(*recipe.PermanentError); {
+	case e.Kind == EventListed:
+		m.log.Info("listed", args...)
+	case e.Kind == EventUnlisted:
+		m.log.Info("unlisted", args...)
+	case e.Kind == EventFailed && e.Delay == 0:
+		m.often.Warn("no session", args...)
+	case e.Kind == EventFailed:
+		m.often.Warn("not listed", args...)
+	case refused:
+		m.log.Error("cannot join", args...)
+	default:
+		m.log.Info("membership over", args...)
+	}
 	m.events.Send(e)
 }

@@ -23,9 +23,6 @@ type Group struct {
 // bytes. It checks its arguments and does no I/O. The path and its parents are created by the first
 // member, and never deleted.
 func New(client *session.Client, path string, cfg Config) (*Group, error) {
-	if client == nil || client.Context() == nil {
-		return nil, errors.New("group: the client is nil or zero; want one from session.Open")
-	}
 	if err := client.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("group: %w", err)
 	}
@@ -46,8 +43,10 @@ func New(client *session.Client, path string, cfg Config) (*Group, error) {
 // that ID. That one gets [ErrReplaced], unless the new znode is gone before it finds out.
 //
 // Join tries until ctx ends, or until the client is closed. The error wraps the cause of ctx, or is
-// session.ErrClosed. A [*recipe.PermanentError] says that trying again cannot help. After an error
-// nothing is left. Each call makes another member.
+// session.ErrClosed. A [*recipe.PermanentError] says that trying again cannot help. Only Join ends
+// with it: a member that has been listed goes on trying, whatever the error. A former znode that we
+// must not read is no reason for it, because it goes with its session, see the package's
+// documentation. After an error nothing is left. Each call makes another member.
 func (g *Group) Join(ctx context.Context) (*Member, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("group: %s: not listed: %w", g.path, context.Cause(ctx))

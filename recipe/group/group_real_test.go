@@ -127,7 +127,8 @@ func TestOnServersAnyLostReplyLeavesOneZnodeWithTheLatestData(t *testing.T) {
 		must(t, err)
 		must(t, m.Set(ctx, []byte("1")))
 		must(t, m.Set(ctx, []byte("2")))
-		must(t, admin.Sync(ctx, path))
+		_, err = admin.QuorumSync(ctx, path)
+		must(t, err)
 		data, _, err := admin.Get(ctx, m.Node())
 		if err != nil || string(data) != "2" {
 			t.Errorf("%v %d: %q, %v", c.op, c.nth, data, err)
@@ -137,7 +138,8 @@ func TestOnServersAnyLostReplyLeavesOneZnodeWithTheLatestData(t *testing.T) {
 			t.Errorf("%v %d: the one before: %v", c.op, c.nth, context.Cause(before.Context()))
 		}
 		must(t, m.Leave(ctx))
-		must(t, admin.Sync(ctx, path))
+		_, err = admin.QuorumSync(ctx, path)
+		must(t, err)
 		if names, _, err := admin.Children(ctx, path); err != nil || len(names) != 0 {
 			t.Errorf("%v %d: left behind %v, %v", c.op, c.nth, names, err)
 		}

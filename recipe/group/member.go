@@ -155,7 +155,9 @@ func (m *Member) Listing(ctx context.Context) (*Listing, error) {
 // ends before that, the data are still written as soon as possible, unless a later Set replaces
 // them. If the data are refused, the earlier data stay. Data that somebody else writes to the znode
 // are replaced by the member's. The error wraps the cause of ctx; the cause of [Member.Context]
-// when the membership is over; or why the data were refused, such as zk.ErrNoAuth.
+// when the membership is over; or why the data were refused, such as zk.ErrNoAuth. It wraps
+// [session.ErrTooLarge] if the data have cost two connections: servers break the connection on a
+// request that is longer than their jute.maxbuffer.
 func (m *Member) Set(ctx context.Context, data []byte) error {
 	if m.cfg.Style == StyleParty {
 		return errors.New("group: a member of StyleParty has no data: its znode holds the ID")

@@ -112,18 +112,18 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 		}
 		last := next()
 		await.Sleep(stageT / 2)
-		cost := func(what string, lists, reads int, do func()) {
+		cost := func(what string, lists, least, most int, do func()) {
 			t.Helper()
 			before := s.Counts().Requests
 			do()
 			await.Sleep(stageT / 8)
 			after := s.Counts().Requests
 			l, r := after[zktest.OpGetChildren2]-before[zktest.OpGetChildren2], after[zktest.OpGetData]-before[zktest.OpGetData]
-			if l != lists || r != reads {
-				t.Errorf("%s: %d lists and %d reads; want %d and %d", what, l, r, lists, reads)
+			if l != lists || r < least || r > most {
+				t.Errorf("%s: %d lists and %d reads; want %d and %d to %d", what, l, r, lists, least, most)
 			}
 		}
-		cost("one set", 0, 2, func() { // its own member reads its znode, too
+		cost("one set", 0, 2, 2, func() { // its own member reads its znode, too
 			must(t, all[3].Set(t.Context(), []byte("x")))
 			now := next()
 			if _, _, changed := now.Since(last); len(changed) != 1 || changed[0].ID != "m03" {
@@ -131,7 +131,7 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 			}
 			last = now
 		})
-		cost("one leaves", 1, 0, func() {
+		cost("one leaves", 1, 0, 1, func() { // its znode may be read before the list is known to have changed
 			must(t, all[5].Leave(t.Context()))
 			now := next()
 			if _, gone, _ := now.Since(last); len(gone) != 1 || gone[0].ID != "m05" {
@@ -139,7 +139,7 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 			}
 			last = now
 		})
-		cost("one comes", 1, 2, func() {
+		cost("one comes", 1, 2, 2, func() {
 			_, err := join(s.Within(patience), c, dir, group.Config{ID: "new", NoLease: true})
 			must(t, err)
 			now := next()
@@ -147,8 +147,8 @@ func TestAChangeCostsOneListAndAReadOfWhatHasChanged(t *testing.T) {
 				t.Errorf("%+v", come)
 			}
 		})
-		cost("a reconnect", 1, n, func() { s.Host("watcher").Cut() })
-		cost("nothing", 0, 0, func() {})
+		cost("a reconnect", 1, n, n, func() { s.Host("watcher").Cut() })
+		cost("nothing", 0, 0, 0, func() {})
 	})
 }
 

@@ -39,7 +39,7 @@ type Snapshot struct {
 	// Members are the members in the order in which they joined. The slice is shared: do not change
 	// it.
 	Members []Entry
-	// AsOf is an instant, by this process's civil clock. Every Join, Leave and Set that was
+	// AsOf is an instant, by this process's wall clock. Every Join, Leave and Set that was
 	// acknowledged before it is in the snapshot. Later ones may be in it, too. If AsOf does not
 	// advance, no proof succeeds any more, for instance because the server is cut off from the
 	// others and still answers.

@@ -8,7 +8,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe"
 )
 
-// MemberStatus is how a member stands.
+// MemberStatus is the state of a member at one moment.
 type MemberStatus struct {
 	// Path is the group's, ID the member's, Node that of its znode.
 	Path, ID, Node string
@@ -36,7 +36,7 @@ type MemberStatus struct {
 	Over error
 }
 
-// Status returns how the member stands. It never blocks.
+// Status returns the present state of the member. It never blocks.
 func (m *Member) Status() MemberStatus {
 	m.mu.Lock()
 	st, l := m.status, m.listing
@@ -74,7 +74,7 @@ func (m *Member) count(e *Event) {
 	}
 }
 
-// MembersStatus is how a [Members] stands.
+// MembersStatus is the state of a [Members] at one moment.
 type MembersStatus struct {
 	// Path is the group's.
 	Path string
@@ -95,7 +95,7 @@ type MembersStatus struct {
 	Over error
 }
 
-// Status returns how the Members stands. It never blocks.
+// Status returns the present state of the Members. It never blocks.
 func (m *Members) Status() MembersStatus {
 	m.mu.Lock()
 	defer m.mu.Unlock()

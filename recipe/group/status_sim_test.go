@@ -15,6 +15,7 @@ import (
 func TestTheStatusOfAMemberTellsOfItsListings(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		m := s.join("a", group.Config{ID: "a"})
+		synctest.Wait() // until the event of this listing is sent
 		var kinds []group.EventKind
 		defer m.Subscribe(func(ev group.Event) { kinds = append(kinds, ev.Kind) })()
 		first := m.Status()

@@ -39,7 +39,7 @@ func (m *Member) run() {
 		case errors.Is(err, ErrReplaced):
 			m.update(func() { m.left = nil })
 			m.quit(&recipe.EndedError{Reason: recipe.ReasonNodeDeleted, Err: err})
-		case !m.joined && session.Permanent(err):
+		case !m.joined && session.Permanent(err) && !errors.Is(err, errHidden):
 			m.quit(&recipe.PermanentError{Path: m.dir, Err: err})
 		case m.clock.Now().Sub(begun) >= s.LeaseTime():
 			m.pause.Reset()
@@ -322,6 +322,10 @@ func (st *stay) write(ctx context.Context) (again time.Duration, err error) {
 		case errors.Is(err, zk.ErrBadVersion):
 			return 0, nil
 		case st.refused(err, len(data)):
+			if st.lost >= maxLost {
+				err = &tooLarge{err}
+			}
+			st.lost = 0 // they do not count for later data
 			m.update(func() { m.refuse(asked, err) })
 			return 0, nil
 		default:

@@ -42,9 +42,6 @@ type Latch struct {
 // New returns the latch at path, an absolute znode path other than "/", of at most 4096 bytes, for
 // n parties: 1 to [MaxParties]. All must agree on n. It checks its arguments and does no I/O.
 func New(client *session.Client, path string, n int, cfg Config) (*Latch, error) {
-	if client == nil || client.Context() == nil {
-		return nil, errors.New("latch: the client is nil or zero; want one from session.Open")
-	}
 	if err := client.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("latch: %w", err)
 	}

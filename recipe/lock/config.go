@@ -58,7 +58,8 @@ type Config struct {
 	DrainTimeout time.Duration
 
 	// Reentrant lets Acquire succeed at once under a context of a [Held] of the same lock. The lock
-	// is released when each of these has been released. Without it that is [ErrNested].
+	// is released when all of these Helds are released. Without Reentrant such an Acquire returns
+	// [ErrNested].
 	//
 	// Under a DrainContext whose Held has ended, the Held that Acquire returns has ended, too:
 	// Valid is false, and only DrainContext goes on. [Lock.Do] gives its function a context that
@@ -86,20 +87,13 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-const (
-	defaultDrainTimeout = 30 * time.Second
-	longest             = 24 * time.Hour
-)
-
 // withDefaults returns a checked copy.
 func (c Config) withDefaults(client *session.Client) (Config, error) {
 	bad := func(field string, value any, want string) (Config, error) {
 		return c, fmt.Errorf("lock: Config.%s is %v; want %s", field, value, want)
 	}
-	if c.ID == "" {
-		c.ID = ident.Default()
-	}
-	if err := ident.Check(c.ID, c.Data); err != nil {
+	var err error
+	if c.ID, err = ident.ID(c.ID, c.Data); err != nil {
 		return c, fmt.Errorf("lock: %w", err)
 	}
 	switch c.Style = cmp.Or(c.Style, StyleCurator); c.Style {
@@ -110,11 +104,9 @@ func (c Config) withDefaults(client *session.Client) (Config, error) {
 	if err := tenure.CheckStopBefore(c.StopBefore, client); err != nil {
 		return c, fmt.Errorf("lock: %w", err)
 	}
-	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
-		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))
+	if c.DrainTimeout, err = tenure.DrainTimeout(c.DrainTimeout); err != nil {
+		return c, fmt.Errorf("lock: %w", err)
 	}
-	c.DrainTimeout = cmp.Or(c.DrainTimeout, defaultDrainTimeout)
-	var err error
 	if c.ACL, err = ident.ACL(c.ACL); err != nil {
 		return c, fmt.Errorf("lock: %w", err)
 	}

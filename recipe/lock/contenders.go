@@ -8,6 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // Contender is one that holds a lock or waits for it, of this library or another.
@@ -66,9 +67,13 @@ func (l *Lock) Contenders(ctx context.Context) ([]Contender, error) {
 }
 
 // Revoke asks the holder, or all readers that hold the lock, to release it. It writes what
-// Curator's Revoker writes into the holder's znode. The holder decides what to do: see
-// [Config.OnRevoke]. Nothing happens if nobody holds the lock. Revoke needs WRITE on the holder's
-// znode.
+// Curator's Revoker writes into the znode of each, which takes WRITE there. If some may not be
+// asked, Revoke asks the others, and returns what was refused, joined. A holder decides what to do:
+// see [Config.OnRevoke].
+//
+// Revoke asks those who are first in line after the call. If they have gone when it writes, it asks
+// those who come after them. One that is first and does not hold the lock yet is told when it
+// does. If nobody stands in line, Revoke asks nobody and returns nil.
 //
 // Do not use it while a Curator LeaderLatch may stand in the line: the latch takes the change for a
 // deletion of the znode ahead, finds the znode still there, and is never woken again.
@@ -77,18 +82,38 @@ func (l *Lock) Revoke(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	names, err := line.List(ctx, s, l.path)
-	if err != nil {
+	if _, err := s.QuorumSync(ctx, l.path); err != nil { // the server may lag
 		return err
 	}
+	for {
+		names, err := line.List(ctx, s, l.path)
+		if err != nil || len(names) == 0 {
+			return err
+		}
+		if there, err := l.revoke(ctx, s, names); there || err != nil {
+			return err
+		}
+	}
+}
+
+// revoke asks the first in line, or all readers that are first, to release the lock. It reports
+// whether it has found one of them. If not, the server has heard by now that all of them have gone.
+func (l *Lock) revoke(ctx context.Context, s *session.Session, names []line.Name) (there bool, err error) {
+	var refused []error
 	for i, name := range names {
 		if i > 0 && !(name.Shared && names[0].Shared) {
 			break
 		}
 		_, err := s.Set(ctx, l.path+"/"+name.Full, []byte(line.Revocation), -1)
-		if err != nil && !errors.Is(err, zk.ErrNoNode) {
-			return err
+		switch {
+		case errors.Is(err, zk.ErrNoNode):
+			continue
+		case errors.Is(err, zk.ErrNoAuth):
+			refused = append(refused, err)
+		case err != nil:
+			return there, errors.Join(append(refused, err)...)
 		}
+		there = true
 	}
-	return nil
+	return there, errors.Join(refused...)
 }

@@ -23,10 +23,15 @@
 // holder does not wait for it. A contender of another library in the same line keeps only that
 // library's promises. When somebody deletes the lock's path with its contents, two contenders may
 // hold the lock for at most one lease. The fencing token protects against all of these. A lease
-// without a token is not enough: a holder may stand still between its call of Valid and its write,
-// and only the place that is written to can refuse that write. A read that a write depends on shows
-// the token, too, and the place remembers it. Otherwise the next holder may read, then the place
-// accepts a late write of an earlier holder, and the next holder's write undoes that write.
+// alone does not: a holder may stand still between its call of Valid and its write. Only the place
+// that is written to can refuse that write, because its token is smaller than another that the
+// place has seen. So a read that a write depends on shows the token, too. Where only writes show
+// it, a write can be undone:
+//
+//	A, token 7   reads 100, and stands still before its write
+//	B, token 8   reads 100: the place does not hear of token 8
+//	A            writes 150: the place has seen no larger token than 7
+//	B            writes 101, and A's write is undone
 //
 // # What is promised
 //
@@ -37,7 +42,7 @@
 //     instant, other than as readers of an [RW]. The context of what is held is cancelled
 //     StopBefore before its lease ends.
 //   - Fencing. [Held.Token] is larger than that of every earlier holder of the path, as long as the
-//     ensemble's data lives. The tokens of two readers have no order that matters. So a resource
+//     ensemble keeps its data. The tokens of two readers have no order that matters. So a resource
 //     that readers and writers use refuses a write with a token below the highest that it has seen,
 //     and a read with a token below the highest token of a write.
 //   - Liveness. While the ensemble answers writes within D/4, the next in line holds the lock at
@@ -50,14 +55,14 @@
 //     set; set it if each of very many objects has a path of its own. A contender that gives up, by
 //     its context or otherwise, leaves no znode, and the contender behind it does not wait for a
 //     lease.
-//   - Cost. To acquire a free lock takes one write and three small reads, or only one within a
-//     lease of the last release by the same Lock. It takes one read more if others have written the
-//     record since, and one if the lock is held for longer than D/16. To release it takes one
-//     write. The next contender reads nothing before it holds the lock. The number of other locks
-//     does not matter. With its first lock, a session also creates its heartbeat, once. While a
-//     session holds locks, or is next for one, it writes 4 times per D in all. Afterwards it does
-//     not write. A release wakes one contender, or all readers that are next. Waiting readers with
-//     one writer ahead write 4 times per D as well.
+//   - Cost. To acquire a free lock takes one write and three small reads, or one write and one read
+//     within a lease of the last release by the same Lock. It takes one read more if others have
+//     written the record since, and one if the lock is held for longer than D/16. To release it
+//     takes one write. The next contender reads nothing before it holds the lock. The number of
+//     other locks does not matter. With its first lock, a session also creates its heartbeat, once.
+//     While a session holds locks, or is next for one, it writes 4 times per D in all, for up to
+//     some 3,000 locks. Afterwards it does not write. A release wakes one contender, or all readers
+//     that are next. Waiting readers with one writer ahead write 4 times per D as well.
 //
 // The assumptions are those of package election.
 //

@@ -68,7 +68,7 @@ func (l *Lock) Subscribe(f func(Event)) (stop func()) {
 // tells them apart. Which fields are set depends on Kind.
 type Event struct {
 	Kind EventKind
-	// Time is when it happened, by the civil clock.
+	// Time is when it happened, by the wall clock.
 	Time time.Time
 	// Reader: it is for reading.
 	Reader bool

@@ -17,7 +17,7 @@ import (
 
 // example returns a client of an ensemble in this process.
 func example() (client *session.Client, done func()) {
-	e, err := zktest.New(zktest.Config{Servers: 3, MaxSessionTimeout: time.Minute})
+	e, err := zktest.New(zktest.Config{Servers: 3, Tick: time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}

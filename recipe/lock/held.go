@@ -58,14 +58,14 @@ func (h *Held) Remaining() time.Duration {
 	return h.at.Remaining()
 }
 
-// Deadline returns when the lease ends if nothing extends it, by the civil clock: for display and
+// Deadline returns when the lease ends if nothing extends it, by the wall clock: for display and
 // for other processes. To decide whether to begin some work, see Remaining.
 func (h *Held) Deadline() time.Time { return h.at.Deadline() }
 
 // Token is the fencing token: larger than that of every earlier holder of this path, as long as the
-// ensemble's data lives, also where the path was deleted meanwhile. It is the czxid of the holder's
-// znode. Holders of two paths may have the same token. So a resource that several locks share keeps
-// a token for each.
+// ensemble keeps its data, also where the path was deleted meanwhile. It is the czxid of the
+// holder's znode. Holders of two paths may have the same token. So a resource that several locks
+// share keeps a token for each.
 func (h *Held) Token() int64 { return h.at.Token() }
 
 // Node is the path of the holder's znode.

@@ -45,9 +45,6 @@ type Lock struct {
 // checks its arguments and does no I/O. The path and its parents are created when they are missing,
 // and not deleted unless [Config.Cleanup] says so.
 func New(client *session.Client, path string, cfg Config) (*Lock, error) {
-	if client == nil || client.Context() == nil {
-		return nil, errors.New("lock: the client is nil or zero; want one from session.Open")
-	}
 	if err := client.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -68,8 +65,8 @@ func New(client *session.Client, path string, cfg Config) (*Lock, error) {
 // Path returns the lock's path.
 func (l *Lock) Path() string { return l.path }
 
-// Status returns how the lock stands in this process: what is held, what waits, and totals. It
-// never blocks. [Lock.Contenders] tells who else holds it or waits for it.
+// Status returns the present state of the lock in this process: what is held, what waits, and
+// totals. It never blocks. [Lock.Contenders] tells who else holds it or waits for it.
 func (l *Lock) Status() recipe.Status {
 	st := l.book.Status()
 	st.Path, st.ID, st.Reader, st.EventsDropped = l.path, l.cfg.ID, l.shared, l.events.Dropped()+l.revokes.Dropped()
@@ -108,10 +105,10 @@ func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ct
 func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, true) }
 
 // Do acquires the lock, calls f, and releases the lock when f has returned. The context that f is
-// given ends with ctx, and when the lock is lost; f should then return. After the end of ctx the
-// lock is kept until f has returned, but not longer than DrainTimeout, and only while the lease is
-// extended. Under the context of a Held of this lock ([Config.Reentrant]), f's context ends with
-// ctx, and with that Held's DrainContext.
+// given ends with ctx, and when the lock is lost; f should then return [context.Cause] of it, which
+// tells why. After the end of ctx the lock is kept until f has returned, but not longer than
+// DrainTimeout, and only while the lease is extended. Under the context of a Held of this lock
+// ([Config.Reentrant]), f's context ends with ctx, and with that Held's DrainContext.
 //
 // The error is that of Acquire, or f's. If the lock was lost before f returned, the error wraps a
 // [*recipe.EndedError] that tells why, and f's error if there is one. What f has done since then

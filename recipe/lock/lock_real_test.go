@@ -68,7 +68,7 @@ func TestRealContendersTakeTurns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Sync(ctx, "/"); err != nil {
+	if _, err := s.QuorumSync(ctx, "/"); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok, err := s.Exists(ctx, "/real-turns"); err != nil || ok {

@@ -302,7 +302,7 @@ func TestArgumentsAreChecked(t *testing.T) {
 	refuses(client, "l", lock.Config{}, `path "l" does not begin with /`)
 	refuses(client, "/l", lock.Config{ID: "a\nb"}, `Config.ID is "a\nb"; want UTF-8`)
 	refuses(client, "/l", lock.Config{Style: "zoo"}, `Config.Style is "zoo"; want "curator"`)
-	refuses(client, "/l", lock.Config{StopBefore: time.Hour}, "Config.StopBefore is 1h0m0s; want 0 to 1s, a quarter of session.Config.Lease (4s)")
+	refuses(client, "/l", lock.Config{StopBefore: time.Hour}, "Config.StopBefore is 1h0m0s; want up to 1s, a quarter of session.Config.Lease (4s), or 0 for 250ms")
 	refuses(client, "/l", lock.Config{DrainTimeout: -1}, "Config.DrainTimeout is -1ns; want 0 for")
 	refuses(client, "/l", lock.Config{Data: make([]byte, 2_000_000)}, "Config.Data is 2000000 bytes long; want at most")
 	l, err := lock.New(client, "/l", lock.Config{})

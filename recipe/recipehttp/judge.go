@@ -23,7 +23,7 @@ type verdict struct {
 	err      error // what went wrong last
 }
 
-// judge tells how a recipe stands, and whether that is fine.
+// judge tells the state of a recipe, and whether that is fine.
 func (cfg HealthConfig) judge(r any, now time.Time) verdict {
 	switch r := r.(type) {
 	case *election.Election:
@@ -83,7 +83,7 @@ func (cfg HealthConfig) claims(st recipe.Status, now time.Time) verdict {
 	case st.Size > 0:
 		what = "permit"
 	}
-	var n [recipe.ClaimEnding + 1]int
+	n := map[recipe.ClaimState]int{}
 	for _, c := range st.Claims {
 		n[c.State]++
 		if c.Err != nil {
@@ -140,9 +140,9 @@ func (cfg HealthConfig) members(st group.MembersStatus) verdict {
 func (cfg HealthConfig) cache(st cache.Status) verdict {
 	v := verdict{path: st.Path, id: "cache", err: st.Err, ok: true}
 	switch {
-	case failed(st.Err):
-		v.line, v.ok = "FAILING: nothing is followed any more", false
-	case st.Err != nil:
+	case failed(st.Over):
+		v.line, v.ok, v.err = "FAILING: nothing is followed any more", false, st.Over
+	case st.Over != nil:
 		v.line = "closed"
 	case !st.Loaded:
 		v.line = fmt.Sprintf("loading, %d znodes", st.Nodes)

@@ -50,8 +50,8 @@ func cacheOf(st cache.Status) cacheJSON {
 		Path: clean(st.Path, maxError), Loaded: st.Loaded, Following: st.Following, Nodes: st.Nodes, Bytes: st.Bytes,
 		Unread: st.Unread, AgeMS: st.Age.Milliseconds(), Reads: st.Counts.Reads,
 	}
-	if st.Err != nil {
-		j.Ended = clean(st.Err.Error(), maxError)
+	if st.Over != nil {
+		j.Ended = clean(st.Over.Error(), maxError)
 	}
 	return j
 }

@@ -212,10 +212,16 @@ func (v *View) remove(el *election.Election) bool {
 // follow keeps the history until the page or the client is closed.
 func (v *View) follow() {
 	defer v.observer.Close()
-	err := v.observer.Follow(v.page.ctx, func(l election.Candidate) { v.history.observed(l, time.Now()) })
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.ended = err
+	for {
+		leader, err := v.observer.Next(v.page.ctx)
+		if err != nil {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			v.ended = err
+			return
+		}
+		v.history.observed(leader, time.Now())
+	}
 }
 
 // state returns the candidates of this process, and why observing has ended if it has.

@@ -204,7 +204,7 @@ func rank(good bool) int {
 	return 0
 }
 
-// standing is how a lock or a semaphore stands.
+// standing is the state of a lock or a semaphore.
 type standing struct {
 	kind string
 	recipe.Status

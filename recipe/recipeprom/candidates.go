@@ -31,6 +31,7 @@ var (
 	blockedDesc    = describe("election_blocked", "Candidates behind a persistent znode, which somebody has to delete.")
 	impairedDesc   = describe("election_impaired", "Candidates that have noticed that a change of leader may take longer than the lease allows.")
 	leaderlessDesc = describe("election_leaderless_seconds_total", "Time in which nobody was first in line, as seen from here, in seconds.")
+	droppedDesc    = describe("election_events_dropped_total", droppedHelp)
 )
 
 // collect asks each candidate for its Status.
@@ -53,6 +54,7 @@ func (m *elections) collect(o *out, now time.Time) {
 	if s.follows {
 		o.counter(leaderlessDesc, s.leaderless.Seconds())
 	}
+	o.counter(droppedDesc, float64(s.dropped))
 }
 
 // sum is what all candidates come to.
@@ -67,6 +69,7 @@ type sum struct {
 	position         int
 	follows          bool
 	leaderless       time.Duration
+	dropped          uint64
 }
 
 // newSum returns what no candidates come to.
@@ -81,6 +84,7 @@ func newSum() sum {
 // sum adds up the candidates as they stand now.
 func (m *elections) sum(now time.Time) (s sum) {
 	s = newSum()
+	s.dropped = m.dropped
 	for el, c := range m.candidates {
 		st := el.Status()
 		s.add(st)
@@ -104,6 +108,7 @@ func (m *elections) sum(now time.Time) (s sum) {
 // add adds one candidate.
 func (s *sum) add(st election.Status) {
 	s.states[st.State]++
+	s.dropped += st.EventsDropped
 	if st.Impaired != nil && st.State != election.StateIdle {
 		s.impaired++
 	}

@@ -21,6 +21,8 @@ var (
 	beatDesc         = perClient.add("session_beat_seconds", "Time from sending a beat of the session's heartbeat to its answer, for those that succeeded, in seconds.")
 	ephemeralsDesc   = perClient.add("session_ephemeral_bytes", "Bytes of the paths of the session's ephemeral znodes: see session.Config.EphemeralBytes.")
 	beatFailedDesc   = perClient.add("session_beat_failures_total", "Beats that were not answered, or refused.")
+	linesDesc        = perClient.add("session_log_lines_dropped_total", "Log lines of the client and its recipes that were dropped, because a logger was too slow.")
+	statesDesc       = perClient.add("session_states_dropped_total", "States of sessions that were dropped, because a subscriber was too slow.")
 )
 
 // ForClient returns a collector of the figures of a client's sessions. Register one for each
@@ -57,6 +59,8 @@ func (c clientCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(lostDesc, st.Counts.Lost)
 	counter(reconnectsDesc, st.Counts.Reconnects)
 	counter(beatFailedDesc, st.Counts.FailedBeats)
+	counter(linesDesc, st.LinesDropped)
+	counter(statesDesc, st.StatesDropped)
 	within := map[float64]uint64{}
 	for i, n := range st.Counts.BeatsWithin {
 		within[(time.Millisecond << i).Seconds()] = n

@@ -27,6 +27,9 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 	return perName.add(name, help, append([]string{"name"}, labels...)...)
 }
 
+// droppedHelp is the help of the counters of events that were dropped.
+const droppedHelp = "Events that were dropped, because a subscriber was too slow."
+
 // out takes the metrics of one name.
 type out struct {
 	name string

@@ -20,10 +20,10 @@
 //
 // One name may have any number of recipes, whose figures are added up. A service with a thousand
 // shards, each an election of its own, or with a lock for each customer, adds all of them under one
-// name, and removes those that it does not use any more: that is some 80 series in all, where a
-// thousand names would be 80,000. Names beyond the hundredth count together, as "other". If a sum
-// says nothing, the metric is the extreme: the oldest term, the shortest lease, the place furthest
-// back, the largest token.
+// name, and removes those that it does not use any more: that is some 80 series in all. Each
+// further name adds 80, so names beyond the hundredth count together, as "other". If a sum says
+// nothing, the metric is the extreme: the oldest term, the shortest lease, the place furthest back,
+// the largest token.
 //
 // The other labels are state and reason, whose values are words of this library. With several
 // clients in one process, register each ForClient with a label of yours
@@ -95,6 +95,9 @@
 // that have noticed, now and ever, that a change of leader may take longer than it has to, most
 // often because a permission is missing. Status.Impaired and the log tell why.
 //
+// zkrecipe_election_events_dropped_total (counter): events that were dropped, because a subscriber
+// did not take them: see election.Status.EventsDropped. This package is one of the subscribers.
+//
 // With election.Config.FollowLeader, which costs some reads at each change, there are two more:
 //
 // zkrecipe_election_leader_changes_total (counter): how often another came to be first in line, as
@@ -155,6 +158,9 @@
 // zkrecipe_lock_withheld_total, zkrecipe_semaphore_withheld_total (counter): how often this process
 // was next and had to wait, because a departure was not announced.
 //
+// zkrecipe_lock_events_dropped_total, zkrecipe_semaphore_events_dropped_total (counter): events
+// that were dropped, because a subscriber did not take them.
+//
 // zkrecipe_semaphore_size (gauge): how many permits there are, as this process has read it last.
 //
 // # Groups
@@ -170,6 +176,9 @@
 // zkrecipe_group_rejoins_total (counter): how often a member had to make another znode.
 //
 // zkrecipe_group_failures_total (counter): attempts to be listed that failed.
+//
+// zkrecipe_group_events_dropped_total (counter): events that were dropped, because a subscriber did
+// not take them.
 //
 // Of what group.Group.Watch returns:
 //
@@ -246,6 +255,12 @@
 //
 // zkrecipe_session_beat_failures_total (counter): beats that were not answered, or refused. A
 // single one now and then means that a server went away.
+//
+// zkrecipe_session_log_lines_dropped_total (counter): log lines that were dropped, because a logger
+// of the client or of its recipes was too slow.
+//
+// zkrecipe_session_states_dropped_total (counter): states of sessions that were dropped, because a
+// subscriber was too slow.
 //
 // # Alerts
 //

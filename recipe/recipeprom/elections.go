@@ -58,6 +58,7 @@ type elections struct {
 	follows    bool          // one of them has ever told who leads
 	leaderless time.Duration // in gaps that are over
 	told       time.Duration // the longest time without a leader that a scrape was told
+	dropped    uint64        // events of those that were removed
 }
 
 // candidate is what the events of one candidate have told.
@@ -97,6 +98,7 @@ func (m *elections) remove(el *election.Election) {
 	c := m.candidates[el]
 	c.unsubscribe()
 	m.endGap(c, time.Now())
+	m.dropped += el.Status().EventsDropped
 	delete(m.candidates, el)
 }
 

@@ -19,6 +19,7 @@ var (
 	rejoinsDesc    = describe("group_rejoins_total", "How often a member of this process had to make another znode.")
 	unlistDesc     = describe("group_unlistings_total", "How often a member of this process was not listed any more, by reason.", "reason")
 	memberFailDesc = describe("group_failures_total", "Attempts to be listed that failed.")
+	memberDropDesc = describe("group_events_dropped_total", droppedHelp)
 )
 
 func addMember(total, one group.MemberStatus) group.MemberStatus {
@@ -26,6 +27,7 @@ func addMember(total, one group.MemberStatus) group.MemberStatus {
 	total.Znodes += max(one.Znodes, 1) - 1
 	total.Failed += one.Failed
 	total.Ended = plus(total.Ended, one.Ended)
+	total.EventsDropped += one.EventsDropped
 	return total
 }
 
@@ -48,6 +50,7 @@ func collectMembers(o *out, p *polled[group.MemberStatus]) {
 	o.counter(listingsDesc, float64(total.Listings))
 	o.counter(rejoinsDesc, float64(total.Znodes))
 	o.counter(memberFailDesc, float64(total.Failed))
+	o.counter(memberDropDesc, float64(total.EventsDropped))
 	o.reasons(unlistDesc, total.Ended,
 		recipe.ReasonReleased, recipe.ReasonClosed, recipe.ReasonLeaseExpired, recipe.ReasonSessionLost, recipe.ReasonNodeDeleted)
 }
@@ -121,7 +124,7 @@ func collectCaches(o *out, p *polled[cache.Status]) {
 		sum.Nodes += st.Nodes
 		sum.Bytes += st.Bytes
 		sum.Unread += st.Unread
-		if st.Loaded && st.Following && st.Err == nil {
+		if st.Loaded && st.Following && st.Over == nil {
 			following++
 		}
 	}

@@ -15,6 +15,7 @@ type lineDescs struct {
 
 	acquire, hold                                            *prometheus.Desc
 	ended, busy, gaveUp, failures, takeovers, withheld, size *prometheus.Desc
+	dropped                                                  *prometheus.Desc
 }
 
 var (
@@ -42,6 +43,7 @@ func describeLine(kind, things string) lineDescs {
 		failures:   d("failures_total", "Attempts to stand in line that failed."),
 		takeovers:  d("takeovers_total", "Silent sessions ahead whose znodes were deleted."),
 		withheld:   d("withheld_total", "How often this process was next and had to wait for a lease that may have run still."),
+		dropped:    d("events_dropped_total", droppedHelp),
 	}
 	if kind == "semaphore" {
 		l.size = d("size", "How many permits there are.")
@@ -65,6 +67,7 @@ func addLine(total, one lineStatus) lineStatus {
 	t.Busy, t.GaveUp, t.Failed = t.Busy+c.Busy, t.GaveUp+c.GaveUp, t.Failed+c.Failed
 	t.TookOver, t.Withheld = t.TookOver+c.TookOver, t.Withheld+c.Withheld
 	t.Ended = plus(t.Ended, c.Ended)
+	total.EventsDropped += one.EventsDropped
 	return total
 }
 
@@ -152,4 +155,5 @@ func collectLines(o *out, d lineDescs, p *polled[lineStatus], now time.Time) {
 	o.counter(d.failures, float64(c.Failed))
 	o.counter(d.takeovers, float64(c.TookOver))
 	o.counter(d.withheld, float64(c.Withheld))
+	o.counter(d.dropped, float64(total.EventsDropped))
 }

@@ -357,6 +357,9 @@ func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing
 		a.log.Warn("a permit ahead is a persistent znode: only deleting it lets others have the permit", "node", node)
 		a.send(Event{Kind: EventBlocked, Session: s.ID(), Node: node})
 	}
+	if now.Hidden && !(last.Hidden && last.Ahead == now.Ahead) {
+		a.tellHidden(dir, now.Ahead)
+	}
 	if now.Impaired != nil && last.Impaired == nil {
 		a.log.Warn("a permit may change hands later than it has to", "err", now.Impaired)
 		a.send(Event{Kind: EventImpaired, Session: s.ID(), Err: now.Impaired})
@@ -372,4 +375,14 @@ func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing
 		a.log.Info("there is room, but a lease may run still", "session", feed.Hex(s.ID()), "wait", now.Waits)
 		a.send(Event{Kind: EventWithheld, Session: s.ID(), Delay: now.Waits})
 	}
+}
+
+// tellHidden reports that one ahead must not be read. The end of a permit is heard from the list,
+// which is watched. Of those who wait, the nearest one has to be polled.
+func (a *acquiring) tellHidden(dir, ahead string) {
+	if dir == a.locks {
+		a.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", dir+"/"+ahead)
+		return
+	}
+	a.log.Warn("a permit ahead must not be read by us: nobody is told if it is a persistent znode", "node", dir+"/"+ahead)
 }

@@ -1,7 +1,6 @@
 package semaphore
 
 import (
-	"cmp"
 	"fmt"
 	"log/slog"
 	"time"
@@ -23,8 +22,7 @@ type Config struct {
 	// Slots numbers the permits: each has a slot of its own from 0 to size - 1, with a fencing
 	// token for each slot. It costs one more write per permit. All users of the path should set it,
 	// or none: a permit without a slot counts, and leaves a slot unused. At most 4,096 permits can
-	// have slots. Only a Semaphore without slots can set a larger size; then the error is a
-	// [*SizeError].
+	// have slots. If the size at the path is larger, a Semaphore with Slots gets a [*SizeError].
 	Slots bool
 
 	// ACL of our znodes, and of the path if it must be created. It has to grant us READ. Where the
@@ -55,31 +53,22 @@ type Config struct {
 }
 
 const (
-	maxSize             = 10_000
-	maxSlots            = 4096 // so that the table of them fits into a request
-	defaultDrainTimeout = 30 * time.Second
-	longest             = 24 * time.Hour
+	maxSize  = 10_000
+	maxSlots = 4096 // so that the table of them fits into a request
 )
 
 // withDefaults returns a checked copy.
 func (c Config) withDefaults(client *session.Client) (Config, error) {
-	bad := func(field string, value any, want string) (Config, error) {
-		return c, fmt.Errorf("semaphore: Config.%s is %v; want %s", field, value, want)
-	}
-	if c.ID == "" {
-		c.ID = ident.Default()
-	}
-	if err := ident.Check(c.ID, nil); err != nil {
+	var err error
+	if c.ID, err = ident.ID(c.ID, nil); err != nil {
 		return c, fmt.Errorf("semaphore: %w", err)
 	}
 	if err := tenure.CheckStopBefore(c.StopBefore, client); err != nil {
 		return c, fmt.Errorf("semaphore: %w", err)
 	}
-	if c.DrainTimeout < 0 || c.DrainTimeout > longest {
-		return bad("DrainTimeout", c.DrainTimeout, fmt.Sprintf("0 for %v, or up to %v", defaultDrainTimeout, longest))
+	if c.DrainTimeout, err = tenure.DrainTimeout(c.DrainTimeout); err != nil {
+		return c, fmt.Errorf("semaphore: %w", err)
 	}
-	c.DrainTimeout = cmp.Or(c.DrainTimeout, defaultDrainTimeout)
-	var err error
 	if c.ACL, err = ident.ACL(c.ACL); err != nil {
 		return c, fmt.Errorf("semaphore: %w", err)
 	}

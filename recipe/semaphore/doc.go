@@ -49,7 +49,7 @@
 //   - Cost. A free permit wakes one waiter. When that one leaves the front of the line, the next
 //     one wakes. The number of requests for one permit does not grow with the number of waiters. A
 //     session that holds a permit, or is first or second in line, writes to the quorum 4 times per
-//     D, however many permits it has.
+//     D, for up to some 3,000 permits.
 //
 // The assumptions are those of package election: writes are linearizable, clocks' rates differ by
 // less than 6 %, and nobody deletes the path within one lease of an end that was not announced.
@@ -60,15 +60,17 @@
 // and the permits, leases. Each permit is an ephemeral sequential znode in leases, and a place: its
 // session beats for it.
 //
-// A permit is admitted by its rank: when fewer than size older permits can still be held. Those are
+// A permit is admitted by its rank: when fewer than size older permits can still be held. The
+// permit takes a list that has its own znode. Then each older permit counts as held
 //
-//   - the older ones in a list that contains its own znode, until they are gone;
-//   - the older ones that have left the list, and those whose numbers were never in it, until 4.25
-//     s (17/16 D) after that was seen. Their processes may count them as held for that long.
+//	if it is in the list              until it is gone
+//	if it is gone since               for 4.25 s (17/16 D) after that was seen
+//	if it was not in the list         for 4.25 s (17/16 D) after that was seen
+//	if it has announced its end       not any more
 //
-// A permit of either kind does not count any more once it has announced its end. The data of leases
-// are a record of the numbers that are over. When a permit ends, it becomes invalid first. Then one
-// transaction writes its number there and deletes its znode.
+// The process of a permit that is gone may count it as held for these 4.25 s. The announcement is
+// in the data of leases, a record of the numbers that are over: a permit that ends becomes invalid,
+// and then one transaction writes its number there and deletes its znode.
 //
 // A younger permit counts every older one. So no more than size can be admitted, also when many
 // znodes are created at the same time. That does not depend on the line. The line keeps the order,

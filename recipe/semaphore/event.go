@@ -60,7 +60,7 @@ func (s *Semaphore) Subscribe(f func(Event)) (stop func()) { return s.events.Sub
 // depends on Kind.
 type Event struct {
 	Kind EventKind
-	// Time is when it happened, by the civil clock.
+	// Time is when it happened, by the wall clock.
 	Time time.Time
 	// Session is the ZooKeeper session's id.
 	Session int64

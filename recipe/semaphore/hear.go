@@ -130,6 +130,7 @@ const (
 type hearing struct {
 	owners     map[string]int64 // by name, as far as they are known
 	persistent map[string]bool  // names of those that do not end with a session
+	hidden     map[string]bool  // names of those of which the server does not tell us that
 	listeners  map[int64]*session.Listener
 	heard      []heard
 	refused    bool // we are not permitted to take over
@@ -146,7 +147,7 @@ type heard struct {
 }
 
 func newHearing() hearing {
-	return hearing{owners: map[string]int64{}, persistent: map[string]bool{}, listeners: map[int64]*session.Listener{}}
+	return hearing{owners: map[string]int64{}, persistent: map[string]bool{}, hidden: map[string]bool{}, listeners: map[int64]*session.Listener{}}
 }
 
 func (h *hearing) stop() {
@@ -185,6 +186,7 @@ func (p *place) attend(ctx context.Context, now clock.Instant) (busy bool, err e
 		stat, ok, err := p.s.Exists(ctx, p.sem.leases+"/"+n.Full)
 		switch {
 		case errors.Is(err, zk.ErrNoAuth):
+			p.hearing.hidden[n.Full] = true
 			if line.Ours(n.Full) && p.impaired == nil {
 				p.impaired = fmt.Errorf("the znode %s of a holder cannot be read, so that its session has to expire first: %w", n.Full, err)
 			}

@@ -13,14 +13,17 @@ import (
 
 // Holder is a permit as others see it. Permits that were acquired together make one Holder each.
 type Holder struct {
-	// ID is the holder's, [Config.ID].
+	// ID is the holder's, [Config.ID]; empty when it is hidden.
 	ID string
+	// Hidden: its ACL does not let us read it.
+	Hidden bool
 	// Node is the path of the permit's znode.
 	Node string
 	// Slots are those that were given to this permit, with [Config.Slots]. The first of several
 	// permits that were acquired at once has those of all.
 	Slots []int
-	// Session is the id of the holder's ZooKeeper session.
+	// Session is the id of the holder's ZooKeeper session. 0 means a persistent znode, or that it
+	// is hidden.
 	Session int64
 }
 
@@ -38,15 +41,20 @@ func (s *Semaphore) Holders(ctx context.Context) ([]Holder, error) {
 	slots := r.slots.byHolder()
 	var all []Holder
 	for _, n := range names[:min(r.size, len(names))] {
-		data, stat, err := at.Get(ctx, s.leases+"/"+n.Full)
-		if errors.Is(err, zk.ErrNoNode) {
+		h := Holder{Node: s.leases + "/" + n.Full, Slots: slots[holderOf(n)]}
+		data, stat, err := at.Get(ctx, h.Node)
+		switch {
+		case errors.Is(err, zk.ErrNoNode):
 			continue
-		}
-		if err != nil {
+		case errors.Is(err, zk.ErrNoAuth):
+			h.Hidden = true
+		case err != nil:
 			return nil, err
+		default:
+			h.ID, _ = ident.Decode(data)
+			h.Session = stat.EphemeralOwner
 		}
-		id, _ := ident.Decode(data)
-		all = append(all, Holder{ID: id, Node: s.leases + "/" + n.Full, Slots: slots[holderOf(n)], Session: stat.EphemeralOwner})
+		all = append(all, h)
 	}
 	return all, nil
 }

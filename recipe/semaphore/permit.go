@@ -65,15 +65,15 @@ func (p *Permit) Remaining() time.Duration {
 	return p.held.Remaining()
 }
 
-// Deadline returns when the lease ends if nothing extends it, by the civil clock: for display and
+// Deadline returns when the lease ends if nothing extends it, by the wall clock: for display and
 // for other processes. To decide whether to begin some work, see Remaining.
 func (p *Permit) Deadline() time.Time { return p.held.Deadline() }
 
 // Token is the fencing token. With [Config.Slots] it is that of the permit's slots. It is larger
-// than the tokens of all permits that had these slots before, as long as the ensemble's data lives.
-// Without slots it identifies the permit, but cannot fence: several permits may be held, and the
-// one with the smaller token may be held, too. If the size is 1, it is larger than that of every
-// earlier holder.
+// than the tokens of all permits that had these slots before, as long as the ensemble keeps its
+// data. Without slots it identifies the permit, but cannot fence: several permits may be held, and
+// the one with the smaller token may be held, too. If the size is 1, it is larger than that of
+// every earlier holder.
 func (p *Permit) Token() int64 { return p.held.Token() }
 
 // Node is the path of the permit's znode, or of the first of several.

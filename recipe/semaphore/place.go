@@ -283,6 +283,8 @@ func (p *place) report(st standing, do decision, now clock.Instant, lease *sessi
 		r.Position = int(min(over, int64(st.size)))
 		if i := slices.IndexFunc(p.older, func(n line.Name) bool { return p.hearing.persistent[n.Full] }); i >= 0 {
 			r.Persistent, r.Ahead = true, p.older[i].Full
+		} else if i := slices.IndexFunc(p.older, func(n line.Name) bool { return p.hearing.hidden[n.Full] }); i >= 0 {
+			r.Hidden, r.Ahead = true, p.older[i].Full
 		}
 		if st.older+st.want <= st.size {
 			r.Waits = next

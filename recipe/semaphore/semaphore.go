@@ -52,9 +52,6 @@ type Semaphore struct {
 // New checks its arguments and does no I/O. The path and its parents are created when they are
 // missing, and never deleted.
 func New(client *session.Client, path string, size int, cfg Config) (*Semaphore, error) {
-	if client == nil || client.Context() == nil {
-		return nil, errors.New("semaphore: the client is nil or zero; want one from session.Open")
-	}
 	if err := client.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("semaphore: %w", err)
 	}
@@ -90,8 +87,8 @@ func (s *Semaphore) Size() int {
 	return s.size
 }
 
-// Status returns how the semaphore stands in this process: what is held, what waits, and totals. It
-// never blocks. [Semaphore.Holders] tells who else holds permits.
+// Status returns the present state of the semaphore in this process: what is held, what waits, and
+// totals. It never blocks. [Semaphore.Holders] tells who else holds permits.
 func (s *Semaphore) Status() recipe.Status {
 	st := s.book.Status()
 	st.Path, st.ID, st.Size, st.EventsDropped = s.path, s.cfg.ID, s.Size(), s.events.Dropped()

@@ -61,7 +61,10 @@ func (s *stage) process(name string, cfg ...semaphore.Config) *process {
 	s.T.Helper()
 	p := &process{s: s, name: name, host: s.Host(name), client: s.Client(name, s.servers...)}
 	c := append(cfg, semaphore.Config{})[0]
-	c.ID, c.Logger, c.OnEvent = name, shared.Logger(name), p.events.Add
+	c.ID, c.OnEvent = name, p.events.Add
+	if c.Logger == nil {
+		c.Logger = shared.Logger(name)
+	}
 	var err error
 	if p.Semaphore, err = semaphore.New(p.client, stagePath, s.size, c); err != nil {
 		s.T.Fatal(err)

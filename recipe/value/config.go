@@ -1,7 +1,6 @@
 package value
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -39,9 +38,6 @@ const (
 // journal returns what package journal needs, checked.
 func (c Config) journal(client *session.Client, path string) (journal.Config, error) {
 	out := journal.Config{Path: path, Dir: c.Journals, Durable: c.Durable, ACL: c.ACL}
-	if client == nil || client.Context() == nil {
-		return out, errors.New("value: the client is nil or zero; want one from session.Open")
-	}
 	if err := client.CheckPath(path); err != nil {
 		return out, fmt.Errorf("value: %w", err)
 	}

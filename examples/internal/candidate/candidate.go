@@ -80,7 +80,7 @@ func (c *candidate) run(ctx context.Context) (err error) {
 		var err error
 		if c.observe {
 			go c.out.FollowSessions(ctx, c.client) // ends with the client; a candidate hears of its sessions
-			err = c.election.Observe().Follow(ctx, c.tellLeader)
+			err = c.watch(ctx)
 		} else {
 			err = c.election.Run(ctx, c.lead)
 		}
@@ -89,6 +89,18 @@ func (c *candidate) run(ctx context.Context) (err error) {
 		}
 		return errors.Join(err, c.client.Close())
 	})
+}
+
+// watch tells who leads.
+func (c *candidate) watch(ctx context.Context) error {
+	observer := c.election.Observe()
+	for {
+		leader, err := observer.Next(ctx)
+		if err != nil {
+			return err
+		}
+		c.tellLeader(leader)
+	}
 }
 
 // lead is what a leader does: it beats. The first beat is told with the term.

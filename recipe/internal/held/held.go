@@ -189,7 +189,7 @@ func (h *Held) DrainContext() context.Context { return h.drain }
 // Valid reports whether it is held at this moment.
 func (h *Held) Valid() bool { return h.cfg.Lease.Valid() && !h.ended.Load() }
 
-// Deadline returns when the lease ends if nothing extends it, by the civil clock.
+// Deadline returns when the lease ends if nothing extends it, by the wall clock.
 func (h *Held) Deadline() time.Time { return h.cfg.Lease.Deadline() }
 
 // Remaining returns how long it lasts if nothing extends its lease; zero when it is over.

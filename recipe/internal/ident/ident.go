@@ -2,6 +2,7 @@
 package ident
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"os"
@@ -16,26 +17,27 @@ const MaxData = 1_000_000
 
 const maxID = 256
 
-// Default is an ID for a process that has none: host name, process id and a random part.
-func Default() string {
+// ID returns the Config.ID of a recipe, checked together with the Config.Data. For none it returns
+// the default: host name, process id and a random part.
+func ID(id string, data []byte) (string, error) {
+	switch {
+	case len(id) > maxID:
+		return id, fmt.Errorf("Config.ID is %d bytes long; want at most %d", len(id), maxID)
+	case !utf8.ValidString(id) || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return id, fmt.Errorf("Config.ID is %q; want UTF-8 without control characters", id)
+	case len(data) > MaxData:
+		return id, fmt.Errorf("Config.Data is %d bytes long; want at most %d", len(data), MaxData)
+	}
+	return cmp.Or(id, anyID()), nil
+}
+
+// anyID is an ID for a process that has none: host name, process id and a random part.
+func anyID() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), strings.ToLower(rand.Text()[:6]))
-}
-
-// Check says what is wrong with an ID or with data.
-func Check(id string, data []byte) error {
-	switch {
-	case len(id) > maxID:
-		return fmt.Errorf("Config.ID is %d bytes long; want at most %d", len(id), maxID)
-	case !utf8.ValidString(id) || strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return fmt.Errorf("Config.ID is %q; want UTF-8 without control characters", id)
-	case len(data) > MaxData:
-		return fmt.Errorf("Config.Data is %d bytes long; want at most %d", len(data), MaxData)
-	}
-	return nil
 }
 
 // ACL returns the Config.ACL of a recipe, checked; one without entries is nil, which means the

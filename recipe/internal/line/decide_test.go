@@ -71,13 +71,13 @@ func TestDecide(t *testing.T) {
 // FuzzDecide states the rule of succession in another way: a place that leads has nobody ahead, has
 // its watch and its lease, and has nothing to wait for.
 func FuzzDecide(f *testing.F) {
-	f.Add(uint8(0), uint8(7), int64(0), int64(0), int64(5))
-	f.Add(uint8(1), uint8(3), int64(-9), int64(9), int64(0))
-	f.Fuzz(func(t *testing.T, ahead, flags uint8, one, two, now int64) {
+	f.Add(uint8(0), uint8(7), uint8(0), int64(0), int64(0), int64(5))
+	f.Add(uint8(1), uint8(3), uint8(2), int64(-9), int64(9), int64(0))
+	f.Fuzz(func(t *testing.T, ahead, flags, more uint8, one, two, now int64) {
 		bit := func(i int) bool { return flags>>i&1 == 1 }
 		st := standing{
-			ahead: int(ahead % 4), depth: int(ahead%4) + int(flags>>6&1), armed: bit(0), leased: bit(1), led: bit(2), refused: bit(3), nearest: session.Heartbeat{State: session.HeartbeatState(ahead / 4 % 5)},
-			departures: []departure{{1, clock.Instant{Mono: one, Boot: two}, bit(4), false, bit(7)}, {2, clock.Instant{Mono: two, Boot: one}, bit(5), false, false}},
+			ahead: int(ahead % 4), depth: int(ahead%4) + int(flags>>6&1), armed: bit(0), leased: bit(1), led: bit(2), refused: bit(3), nearest: session.Heartbeat{State: session.HeartbeatState(ahead / 4 % 5), Version: int32(more >> 1)},
+			departures: []departure{{1, clock.Instant{Mono: one, Boot: two}, bit(4), more&1 == 1, bit(7)}, {2, clock.Instant{Mono: two, Boot: one}, bit(5), false, false}},
 		}
 		instant := clock.Instant{Mono: now, Boot: now}
 		act, wait := decide(st, instant)
@@ -87,6 +87,9 @@ func FuzzDecide(f *testing.F) {
 		}
 		if over := act == actRevoke || act == actInherit || act == actRemove; over && (st.ahead == 0 || st.depth > 2 || st.refused || st.nearest.State < session.HeartbeatSilent) {
 			t.Errorf("%+v: %v", st, act)
+		}
+		if act == actRevoke && st.depth > 1 && st.nearest.Version == 0 {
+			t.Errorf("%+v: takes over from an heir that may not know yet that it is the heir", st)
 		}
 		if act == actWait && wait <= 0 {
 			t.Errorf("%+v at %d: waits for %v", st, now, wait)

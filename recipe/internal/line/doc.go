@@ -1,5 +1,5 @@
-// Package line is the queue that every recipe stands in: an own ephemeral sequential znode, the
-// znodes ahead of it, a watch on the nearest of them, and a lease.
+// Package line is the queue in which elections, locks and semaphores wait: an own ephemeral
+// sequential znode, the znodes ahead of it, a watch on the nearest of them, and a lease.
 //
 // # Which place is first
 //

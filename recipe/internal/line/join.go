@@ -70,8 +70,8 @@ func stand(ctx context.Context, s *session.Session, cfg Config, path string, l *
 	wake := make(chan struct{}, 1)
 	p := &Place{s: s, cfg: cfg, dir: cfg.Dir, path: path, shared: cfg.Style.shared(), wake: wake, own: s.Watch(path, wake)}
 	p.hold = s.Reserve(p.own, wake)
-	if born := p.hold.Born(); born != 0 && l.follows {
-		p.token, p.stat.Czxid = born, born
+	if czxid := p.hold.Czxid(); czxid != 0 && l.follows {
+		p.token, p.stat.Czxid = czxid, czxid
 		p.chores.own = cfg.Clock.Now().Add(s.LeaseTime() / readWithin)
 	}
 	err := p.find(ctx, l)
@@ -212,20 +212,19 @@ func (p *Place) number() int64 {
 // Order picks out the names that stand in the line and puts them in order, first to last. Age and
 // number are the same order, as long as the server has numbers left; after that Order asks for
 // everybody's age, and leaves out those who have gone. Newer servers do not tell the age of a znode
-// without READ on it. Such a znode may be ahead, so it counts as the oldest of its number, and
-// where the server has no numbers left, as older than all that can be read. There two candidates
-// may wait for each other, until the session of one ends.
+// without READ on it. Such a znode may be ahead, so it counts as the oldest of its number. If the
+// server had no number left for it, it counts as older than all that can be read. Two candidates
+// that hide from each other there may wait for each other, until the session of one ends.
 func Order(ctx context.Context, s *session.Session, dir string, children []string) ([]Name, error) {
 	names := Sort(children)
 	if !Ambiguous(names) {
 		return names, nil
 	}
-	none := slices.ContainsFunc(names, func(n Name) bool { return n.Seq < 0 || n.Seq == math.MaxInt32 })
 	var hidden, known []Name
 	for _, n := range names {
 		stat, ok, err := s.Exists(ctx, dir+"/"+n.Full)
 		switch {
-		case errors.Is(err, zk.ErrNoAuth) && none:
+		case errors.Is(err, zk.ErrNoAuth) && number(n) == noNumber:
 			hidden = append(hidden, n)
 			continue
 		case errors.Is(err, zk.ErrNoAuth):

@@ -42,9 +42,23 @@ func StopBefore(asked, D time.Duration) time.Duration { return min(cmp.Or(asked,
 // asks for: before there is a session, nobody knows whether the servers cut it.
 func CheckStopBefore(asked time.Duration, client *session.Client) error {
 	if lease := client.LeaseAsked(); asked < 0 || asked > lease/4 {
-		return fmt.Errorf("Config.StopBefore is %v; want 0 to %v, a quarter of session.Config.Lease (%v)", asked, lease/4, lease)
+		return fmt.Errorf("Config.StopBefore is %v; want up to %v, a quarter of session.Config.Lease (%v), or 0 for %v", asked, lease/4, lease, lease/16)
 	}
 	return nil
+}
+
+// Bounds of a Config.DrainTimeout, and of other times for which a recipe may be told to wait.
+const (
+	defaultDrainTimeout = 30 * time.Second
+	Longest             = 24 * time.Hour
+)
+
+// DrainTimeout returns a Config.DrainTimeout, checked: the default for none.
+func DrainTimeout(asked time.Duration) (time.Duration, error) {
+	if asked < 0 || asked > Longest {
+		return asked, fmt.Errorf("Config.DrainTimeout is %v; want 0 for %v, or up to %v", asked, defaultDrainTimeout, Longest)
+	}
+	return cmp.Or(asked, defaultDrainTimeout), nil
 }
 
 // TellCut logs a line if the lease was cut so much that StopBefore was cut, too.

@@ -13,7 +13,6 @@ import (
 	"os/signal"
 	"regexp"
 	"syscall"
-	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/campaign"
 	"github.com/zkrecipe/zkrecipe/internal/history"
@@ -33,8 +32,8 @@ func Main() int {
 	flag.BoolVar(&cfg.Short, "short", false, "leave out what is slow")
 	flag.Uint64Var(&cfg.Seed, "seed", 1, "of the first round of each fault")
 	flag.IntVar(&cfg.Rigs, "rigs", 4, "ensembles that work in parallel")
-	flag.DurationVar(&cfg.T, "timeout", 0, "the candidates' session timeout, T (default the fault's, usually 2s)")
-	flag.DurationVar(&cfg.Lease, "lease", 500*time.Millisecond, "the candidates' lease, D, where a fault asks for no other; at most half of their session timeout")
+	flag.DurationVar(&cfg.T, "timeout", 0, "the candidates' session timeout, T (default the fault's, usually 2s, or drawn)")
+	flag.DurationVar(&cfg.Lease, "lease", 0, "the candidates' lease, D, where a fault asks for no other; at most half of their session timeout (default 500ms, or drawn)")
 	flag.StringVar(&cfg.Candidate, "candidate", "", "`command` to use instead of building examples/candidate, whose flags it takes")
 	flag.StringVar(&cfg.Contender, "contender", "", "the same for examples/contender")
 	flag.BoolVar(&cfg.Peers, "peers", false, "the candidates are another library's, which tell less (see internal/peers)")

@@ -59,8 +59,9 @@ func (h *host) clientGo() (done bool, err error) {
 	cancel() // releases the lease
 	<-ran
 	if !done {
-		// It would poll first, and take back what it has just given away.
-		time.Sleep(2 * retry)
+		// It would poll first, and take back what it has just given away. Others poll after up to
+		// 2.2 times the period (leaderelection.JitterFactor).
+		time.Sleep(4 * retry)
 	}
 	return done, nil
 }

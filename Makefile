@@ -5,9 +5,10 @@
 # make long   after a change of the core or of its tests, about 10 minutes: all rounds and the broken variants, the simulation, each
 #             fault once on real ensembles, the models in part, what differs between releases, each benchmark once
 # make peers  with other programs, some minutes: candidates of Curator, kazoo, go-zookeeper and etcd beside ours, and Kerberos
+# make peers-newest  the mixed lines of make peers with the newest Curator and kazoo, which Maven and pip fetch: some minutes
 # make fuzz   20,000 inputs for each fuzz target, about a minute
 # make deps   install what make test, long and peers need beside Go (Debian, as root); make deps test does both
-# make lint   staticcheck
+# make lint   staticcheck, and go vet for macOS and Windows
 # make vuln   known vulnerabilities in what the modules use; skipped where the database, vuln.go.dev, does not answer (VULNDB=URL
 #             is another one, which may be file:///DIR)
 # make golangci  more linters, as .golangci.yml says; the first time it is compiled, which takes minutes
@@ -15,10 +16,11 @@
 # make benchstat BASE=ref  the benchmarks that need no servers, at a commit and here, compared by benchstat
 # make model  search the models of the lease, the line's record, the takeover and the journal to their ends (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
-# make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 25 minutes (ROWS=handover,join for some)
+# make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 40 minutes (ROWS=handover,join for some)
 # make picture  run a failover and draw the README's picture of it, with what stands below it: what was measured, and the numbers of
 #             the last make bench, from the page of performance
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
+# make busy   make test RUNS=20 times in a row while a simulation keeps all cores busy, until the first failure: two hours
 # make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
 #             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=..., LEASE=500ms)
 # make compare  other libraries beside ours, as Markdown: how long nobody leads after crashes and at hand-overs, and ROUNDS=10 rounds
@@ -50,8 +52,8 @@ LEAN = -vet=off -ldflags=-w
 HOURS ?= 100
 SEED ?= 1
 ROUNDS ?= 20
+RUNS ?= 20
 RIGS ?= 4
-LEASE ?= 500ms
 VERSIONS ?= 3.5.10 3.6.4 3.7.2 3.8.6 3.9.3 $(NEWEST)
 NEWEST = 3.9.5
 REALTIME ?= 5
@@ -78,7 +80,7 @@ CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc tcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test long long-variants long-servers peers check deps lint vuln golangci apidiff benchstat model foreign bench picture soak campaign compare compose servers versions theirs record fuzz help
+.PHONY: quick test long long-variants long-servers peers peers-newest check deps lint vuln golangci apidiff benchstat model foreign bench picture soak busy campaign compare compose servers versions theirs record fuzz help
 check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # make deps test: deps comes first
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
@@ -126,6 +128,9 @@ peers:
 	@command -v krb5kdc >/dev/null || echo "SKIP: no KDC here: make deps"
 	cd session/sasl/kerberos && $(GO) vet ./... && $(GO) test $(RACE) $(LEAN) -timeout 30m ./...
 
+peers-newest:
+	cd internal/peers && ZKRECIPE_PEERS=newest $(GO) test $(RACE) $(LEAN) -count=1 -parallel 4 -skip Etcd -timeout 30m .
+
 fuzz:
 	@for f in $(FUZZ); do \
 		(cd "$${f%:*}" && $(GO) test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime 20000x .) || exit 1; \
@@ -135,8 +140,13 @@ fuzz:
 help:
 	@sed -n '/^#/!q; s/^# //p' $(firstword $(MAKEFILE_LIST))
 
+# Users build the library and the examples on other systems, too. internal/bench stops processes with a signal that Windows
+# does not have.
 lint:
 	for m in $(MODULES); do (cd $$m && $(GO) run $(STATICCHECK) ./...) || exit 1; done
+	for m in . session/sasl/kerberos; do for os in darwin windows; do \
+		(cd $$m && export GOOS=$$os && $(GO) vet $$($(GO) list ./... | grep -v /internal/bench$$)) || exit 1; \
+	done; done
 
 vuln:
 	@for m in $(MODULES); do \
@@ -152,7 +162,7 @@ vuln:
 	done
 
 golangci:
-	$(GO) run $(GOLANGCI) run ./...
+	for m in $(MODULES); do (cd $$m && $(GO) run $(GOLANGCI) run ./...) || exit 1; done
 
 apidiff:
 	@.ci/apidiff $(SINCE)
@@ -177,10 +187,18 @@ picture:
 soak:
 	$(GO) test ./internal/sim -run '^TestSoak$$' -v -timeout 0 -hours $(HOURS) -first $(SEED)
 
+# The simulation has a process group of its own, because it consists of several processes. It ends with an interrupt, too: dash
+# does not run the trap of EXIT after a signal that has no trap.
+busy:
+	$(GO) test -c -o bin/sim.test ./internal/sim
+	@(cd internal/sim && exec setsid nice -n 19 ../../bin/sim.test -test.run '^TestSoak$$' -test.timeout 0 -hours 1000000 -first $(SEED)) >/dev/null & load=$$!; \
+		trap 'kill -- -$$load' EXIT; trap 'exit 1' INT TERM HUP; \
+		for run in $$(seq $(RUNS)); do echo "run $$run of $(RUNS)"; GOFLAGS=-count=1 $(MAKE) --no-print-directory test || exit; done
+
 # HOURS counts here only if somebody has set it.
 campaign:
 	$(GO) build -o bin/campaign ./internal/campaign/cmd/campaign
-	bin/campaign -rounds $(ROUNDS) -seed $(SEED) -rigs $(RIGS) -lease $(LEASE) -faults '$(FAULTS)' \
+	bin/campaign -rounds $(ROUNDS) -seed $(SEED) -rigs $(RIGS) -faults '$(FAULTS)' $(if $(LEASE),-lease $(LEASE)) \
 		$(if $(filter-out file,$(origin HOURS)),-hours $(HOURS))
 
 compare:

@@ -57,9 +57,12 @@ func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 		}
 		return set, err
 	}
-	return life.Await(ctx, l, win, func(set *Set, cause error) {
+	return life.Await(ctx, l, win, func(set *Set, left error) {
+		if left == nil {
+			return // each of the helds is kept already
+		}
 		for _, h := range set.helds {
-			h.at.giveAway(cause)
+			h.at.giveAway(left)
 		}
 	})
 }

@@ -26,7 +26,12 @@ func (l *Lock) acquire(ctx context.Context, try bool) (*Held, error) {
 		return h, err
 	}
 	c := &contender{Lock: l, claim: l.book.Begin(), values: ctx, life: life.Begin(context.WithoutCancel(ctx), l.client, "lock", l.path, l.cfg.ID), try: try}
-	return life.Await(ctx, c.life, c.win, func(h *Held, cause error) { h.at.giveAway(cause) })
+	return life.Await(ctx, c.life, c.win, func(h *Held, left error) { // the client waits for it in Close
+		if left != nil {
+			h.at.giveAway(left)
+		}
+		c.hold(h.at)
+	})
 }
 
 // contender is one call of Acquire.
@@ -53,7 +58,6 @@ func (c *contender) win(ctx context.Context, last *life.Failure) (*Held, error) 
 		return nil, err
 	}
 	at.acquired(c.clock.Now().Sub(asked))
-	go c.hold(at) // the client waits for it in Close
 	return at.first, nil
 }
 

@@ -82,9 +82,12 @@ func (s *Semaphore) acquire(ctx context.Context, n int, try bool) (*Permit, erro
 		}
 		return p, err
 	}
-	return life.Await(ctx, a.life, win, func(p *Permit, cause error) { // nobody will use it
-		p.held.End(recipe.ReasonCancelled, cause)
-		p.release()
+	return life.Await(ctx, a.life, win, func(p *Permit, left error) { // the client waits for it in Close
+		if left != nil { // nobody will use it
+			p.held.End(recipe.ReasonCancelled, left)
+			p.release()
+		}
+		p.keep()
 	})
 }
 
@@ -330,7 +333,6 @@ func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
 	}
 	a.log.Debug("acquired", attrs...)
 	a.send(Event{Kind: EventAcquired, Session: p.s.ID(), Node: p.Path(), Token: token, Permit: permit, Waited: waited})
-	go permit.keep()
 	return permit
 }
 

@@ -26,9 +26,10 @@ func (f *Failure) get() error {
 
 // Await runs win in the background, and returns its result. If ctx ends or the client is closed
 // before that, Await returns at once. Then the context of win ends, and win cleans up in the
-// background. If it has won something all the same, drop gets that. If nothing is won, the work
-// ends when win has returned.
-func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failure) (T, error), drop func(won T, cause error)) (T, error) {
+// background. If nothing is won, the work ends when win has returned. What is won goes to keep, in
+// the goroutine of win, right after Await has returned it. If Await has returned without it, left is
+// the reason.
+func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failure) (T, error), keep func(won T, left error)) (T, error) {
 	waiting, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(context.Canceled)
 	for _, end := range []context.Context{ctx, l.client.Context()} {
@@ -45,12 +46,14 @@ func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failu
 		if err != nil {
 			l.End()
 		}
+		var left error
 		select {
 		case handOver <- result{won, err}:
 		case <-waiting.Done():
-			if err == nil {
-				drop(won, context.Cause(waiting))
-			}
+			left = context.Cause(waiting)
+		}
+		if err == nil {
+			keep(won, left)
 		}
 	}()
 	select {

@@ -54,8 +54,7 @@ func (l *Life) End() {
 
 // Session waits for a session. Now and then it reports that there is none, and why.
 func (l *Life) Session(ctx context.Context, report func(error)) (*session.Session, error) {
-	patience := l.client.Status().Timeout
-	for wait := patience / 3; ; wait = patience {
+	for wait := l.client.LeaseAsked(); ; wait = l.client.Status().Timeout {
 		bounded, cancel := Within(ctx, l.clock, wait)
 		s, err := l.client.Session(bounded)
 		waited := bounded.Err() != nil

@@ -182,7 +182,7 @@ func (h *Hold) holdable() bool { return h.err == nil && !h.own.deleted && h.own.
 // have taken its name between the read that armed the watch and the answer to the beat. The caller
 // holds s.mu.
 func (h *Hold) seen() bool {
-	return h.czxid == 0 || h.own.armed != 0 && h.own.armed == h.s.connection && h.own.czxid == h.czxid
+	return !h.named || h.own.armed != 0 && h.own.armed == h.s.connection && h.own.czxid == h.czxid
 }
 
 // beaten extends the leases of the places that a beat begun at begun has checked: they existed when

@@ -18,14 +18,15 @@ type Hold struct {
 
 	// Guarded by s.mu.
 	lease *Lease
-	czxid int64 // of the znode if its name does not tell it from others; else 0
 	kept  bool  // the session beats for it
 	eager bool  // the next extension gives a signal
 	err   error // why the place cannot be held
 
 	checked clock.Instant // when the latest beat that has checked it began
 
-	born int64 // see Czxid; never changes
+	// These never change.
+	named bool  // another znode may get its name later
+	czxid int64 // of the znode; 0 if it is not known
 }
 
 // Hold begins to keep a lease for the place that own watches. The caller should read own with
@@ -46,7 +47,7 @@ func (s *Session) Hold(own *Watch, wake chan<- struct{}) *Hold {
 // a reconnect. The heartbeat has to exist: see [Session.EnsureHeartbeat].
 func (s *Session) HoldNamed(own *Watch, czxid int64, wake chan<- struct{}) *Hold {
 	checkWake(wake)
-	h := &Hold{s: s, own: own, wake: wake, czxid: czxid}
+	h := &Hold{s: s, own: own, wake: wake, named: true, czxid: czxid}
 	s.mu.Lock()
 	s.holds = append(s.holds, h)
 	s.mu.Unlock()
@@ -65,15 +66,15 @@ func (s *Session) Reserve(own *Watch, wake chan<- struct{}) *Hold {
 	defer s.mu.Unlock()
 	s.holds = append(s.holds, h)
 	if b := s.ephemerals.paths[own.full]; !b.begun.IsZero() && !own.deleted && !s.over {
-		h.checked, h.born = b.begun, b.zxid
+		h.checked, h.czxid = b.begun, b.zxid
 		h.extend(b.begun.Add(s.leaseTime), s.clock.Now())
 	}
 	return h
 }
 
-// Czxid returns the czxid of a place that a beat has created, see [Session.CreatePlaces]. It is 0
-// for other places: only a read can tell their czxid.
-func (h *Hold) Czxid() int64 { return h.born }
+// Czxid returns the czxid of the znode if a beat has created it, see [Session.CreatePlaces], or if
+// it was given to [Session.HoldNamed]. It is 0 for other places: only a read can tell their czxid.
+func (h *Hold) Czxid() int64 { return h.czxid }
 
 // Places returns how many places the session holds or has reserved.
 func (s *Session) Places() int {

@@ -68,7 +68,8 @@ type Config struct {
 
 	// Cleanup deletes the path when a holder leaves and nobody else stands in the line, in the
 	// transaction that deletes the holder's znode. It is for very many objects with one lock path
-	// each. Fencing tokens still grow. Readers do not delete a path.
+	// each. The path's data go with it, whatever they are. Fencing tokens still grow. Readers do
+	// not delete a path.
 	Cleanup bool
 
 	// OnRevoke, if set, is called once for each Held that somebody asks to release, by

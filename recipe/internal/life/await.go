@@ -26,9 +26,9 @@ func (f *Failure) get() error {
 
 // Await runs win in the background, and returns its result. If ctx ends or the client is closed
 // before that, Await returns at once. Then the context of win ends, and win cleans up in the
-// background. If nothing is won, the work ends when win has returned. What is won goes to keep, in
-// the goroutine of win, right after Await has returned it. If Await has returned without it, left is
-// the reason.
+// background. If nothing is won, the work ends when win has returned. Otherwise keep gets what was
+// won, in the goroutine of win, once Await has returned it. If Await has returned without it, left
+// tells why.
 func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failure) (T, error), keep func(won T, left error)) (T, error) {
 	waiting, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(context.Canceled)

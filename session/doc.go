@@ -54,9 +54,9 @@
 //     connections in a row do not last, it waits before it dials again.
 //   - A server falls silent: with a [Hold], a beat gets D/4. If it is not answered in that time,
 //     the session moves to the next server, where the next beat gets D/4, too. After that each move
-//     doubles the time, up to T/4. With D = 4 s and T = 12 s, beats get 1 s, 1 s, 2 s, 3 s, 3 s. An
-//     answer ends that: the next beat gets at most twice the time that the answer took, and at
-//     least D/4. Without a Hold, the session moves after 2T/3 without an answer. Watch events do
+//     doubles the time, up to 2T/3. With D = 4 s and T = 12 s, beats get 1 s, 1 s, 2 s, 4 s, 8 s, 8
+//     s. An answer ends that: the next beat gets at most twice the time that the answer took, and
+//     at least D/4. Without a Hold, the session moves after 2T/3 without an answer. Watch events do
 //     not count as answers: they can arrive when nothing reaches the server any more.
 //   - A server does not answer, whether it accepts connections or not: an attempt gets T/4 for TCP,
 //     TLS and ZooKeeper's handshake together, or D/8 while a lease runs. With more than four

@@ -82,12 +82,14 @@ func (p *pace) longest(b beating) time.Duration { return max(p.patience, b.lease
 // await gives up a connection on which a beat is not answered in time. A second connection may
 // still save the lease, so it gets as little time as the first. After that the session moves less
 // and less often: the ensemble as a whole may be slow, and after each move it has to set all
-// watches again.
+// watches again. In the end a beat gets as long as the watchdog gives any connection. So where a
+// session without places stays connected, one with places does, too, although after a move its beat
+// takes two round trips.
 func (p *pace) await(now clock.Instant, b beating) (step, time.Duration) {
 	overdue := p.begun.Add(p.longest(b))
 	if !overdue.Passed(now) {
 		return stepWait, overdue.Until(now)
 	}
-	p.patience = min(max(2*p.patience, b.lease/beatLost), max(b.T/4, b.lease/beatLost))
+	p.patience = min(max(2*p.patience, b.lease/beatLost), b.T*2/3)
 	return stepMove, forever
 }

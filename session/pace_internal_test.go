@@ -114,8 +114,8 @@ func TestTwoSilentServersAreGivenUpSoonAndThenMovesBecomeRarer(t *testing.T) {
 			t.Errorf("gaps shrink: %v", gaps)
 		}
 	}
-	if gap := gaps[len(gaps)-1]; gap < paceT/4 || gap > paceT/4+every {
-		t.Errorf("gaps %v; want them to grow to T/4 = %v", gaps, paceT/4)
+	if gap := gaps[len(gaps)-1]; gap < paceT*2/3 || gap > paceT*2/3+every {
+		t.Errorf("gaps %v; want them to grow to 2T/3 = %v", gaps, paceT*2/3)
 	}
 	// After an answer, the patience is at most twice the time of that answer.
 	last := times[len(times)-1] + paceD/32 // when the beat began that waits now

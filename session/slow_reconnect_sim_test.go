@@ -132,3 +132,31 @@ func TestALeaseOutlivesAReconnectOnASlowNetwork(t *testing.T) {
 		})
 	}
 }
+
+// The network has become so slow that a session without places just stays connected: it is silent
+// for T/3 until its first ping, and has to have the answer at 2T/3. A place does not change that.
+// Its lease is lost if an answer takes longer than half of it, and comes back.
+func TestAPlaceDoesNotKeepASessionFromStayingConnected(t *testing.T) {
+	const T, answer = 12 * time.Second, 12 * time.Second * 3 / 10
+	for _, D := range []time.Duration{T / 2, T / 4, T / 10, T / 40} {
+		for seed := range int64(5) {
+			synctest.Test(t, func(t *testing.T) {
+				e, s := startLate(t, seed, T, D)
+				p, _ := held(t, s)
+				await.Sleep(T + D/20*time.Duration(seed)) // anywhere between two beats
+				e.Host("a").Delay(answer / 2)
+				await.Sleep(10 * T)
+				attempts := len(e.given)
+				await.Sleep(10 * T)
+				if n := len(e.given) - attempts; attempts == 1 || n != 0 || s.Err() != nil {
+					t.Errorf("D = %v, seed %d: %d attempts in the first ten T, %d in the next; session over: %v", D, seed, attempts, n, s.Err())
+				}
+				e.Host("a").Heal()
+				await.Sleep(T)
+				if p.hold.Lease() == nil {
+					t.Errorf("D = %v, seed %d: no lease after that", D, seed)
+				}
+			})
+		}
+	}
+}

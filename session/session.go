@@ -198,10 +198,11 @@ func (s *Session) finish(reason error) {
 // attempts have run out of time, up to T: a handshake may really take that long.
 //
 // But a handshake may also never be answered: of several handshakes of one session a follower
-// answers only one, if it validates them at the same time (Learner.pendingRevalidations). The
-// others may be those that were given up while the server stood still. So a session that holds
-// places waits at most as long as no server has answered before. It must connect soon after the
-// servers can be used again.
+// answers only the one that it has read last, if it validates them at the same time
+// (Learner.pendingRevalidations). That may be one that was given up while the server stood still:
+// afterwards the server reads its connections in any order. So a session that holds places waits at
+// most as long as no server has answered before. It must connect soon after the servers can be used
+// again.
 func (s *Session) patience(n int) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

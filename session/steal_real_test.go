@@ -101,8 +101,9 @@ func steal(t *testing.T, server string, id int64) error {
 }
 
 // A follower answers only the last of several handshakes of one session, if it has them validated
-// by the leader at the same time. The others are never answered. So a client that has given up a
-// handshake, and comes back to the same server, may wait for nothing: see Session.patience.
+// by the leader at the same time. The others are never answered. A server that has stood still may
+// read a handshake that was given up after a later one. So a client that comes back to the same
+// server may wait for nothing: see Session.patience.
 func TestAFollowerAnswersOneOfSeveralHandshakes(t *testing.T) {
 	e := ensemble.ForTest(t, ensemble.Config{SyncLimit: 120})
 	if e.External() {

@@ -8,6 +8,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -152,5 +153,30 @@ func TestWhoComesAfterADowngradeDoesNotWait(t *testing.T) {
 		soon(t, "a reader that comes then", func() { release(t, r.acquire(reading)) })
 		release(t, h)
 		soon(t, "a writer that comes then", func() { release(t, w.acquire(writing)) })
+	})
+}
+
+// A writer has become a reader. It leaves after the next writer has read the record, and before
+// that one lists the line again to look for it. Its departure was announced, so nobody waits.
+func TestAReaderThatWasAWriterAndLeavesMeanwhileIsNotWaitedFor(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, r, w := s.rw("a"), s.rw("r"), s.rw("w")
+		h := a.acquire(writing)
+		other, next := r.begin(reading), w.begin(writing)
+		reader, err := h.Downgrade(t.Context())
+		shared.Must(t, err)
+		s.turns.Add("a", reader, reading)
+		between := <-other
+		await.Sleep(stageD / 4)
+		left := make(chan struct{})
+		s.Trap.Next("w", zktest.OpGetData, stagePath, func() {
+			release(t, reader)
+			close(left)
+		})
+		w.host.Delay(stageD/8, zktest.ToServer) // the list comes later than that
+		release(t, between)
+		<-left
+		w.host.Heal()
+		soon(t, "the writer", func() { release(t, <-next) })
 	})
 }

@@ -356,7 +356,8 @@ func (p *Place) gone(name Name, lease time.Duration) {
 
 // listAgain lists the line when nobody is known to be ahead, because a writer that was may be there
 // still, as a reader. Nobody else can have got ahead meanwhile. If the reader is not there, it may
-// have been there a moment ago, and its lease may run still.
+// have been there a moment ago, and its lease may run still. It may also have announced its
+// departure since the record was read.
 func (p *Place) listAgain(ctx context.Context) error {
 	names, err := List(ctx, p.s, p.dir)
 	if err != nil {
@@ -374,7 +375,7 @@ func (p *Place) listAgain(ctx context.Context) error {
 			continue
 		}
 		if d.list && !d.foreign {
-			d.over = over
+			d.over, d.asked = over, false
 		}
 		d.list = false
 		left = append(left, d)

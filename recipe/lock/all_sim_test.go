@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -34,45 +33,6 @@ func locks(t *testing.T, client *session.Client, paths ...string) (all []*lock.L
 // left counts the znodes that are in a line.
 func (s *stage) left(path string) int { return len(s.Below(path)) }
 
-func TestSeveralLocksAreHeldTogether(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.Client("a"), s.Client("b")
-		set, err := lock.All(t.Context(), locks(t, a, "/x", "/y", "/z")...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !set.Valid() || set.Remaining() <= 0 || len(set.Held()) != 3 || set.Held()[1].Token() == 0 {
-			t.Errorf("valid %v", set.Valid())
-		}
-		for _, l := range locks(t, b, "/x", "/y", "/z") {
-			_, err := l.TryAcquire(t.Context())
-			want(t, err, lock.ErrBusy)
-		}
-		for _, l := range locks(t, a, "/x", "/y", "/z") {
-			_, err := l.Acquire(set.Context())
-			want(t, err, lock.ErrNested)
-		}
-		results, err := set.Multi(t.Context(), &zk.CreateRequest{Path: "/done", Acl: zk.WorldACL(zk.PermAll)})
-		if err != nil || len(results) != 1 || results[0].String != "/done" {
-			t.Errorf("%v, %v", results, err)
-		}
-		if err := set.Release(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if set.Valid() || set.Context().Err() == nil {
-			t.Error("it is held after its release")
-		}
-		want(t, context.Cause(set.Context()), recipe.ReasonReleased)
-		_, err = set.Multi(t.Context())
-		want(t, err, recipe.ErrNotHeld)
-		set, err = lock.All(t.Context(), locks(t, b, "/z", "/x")...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		set.Release(t.Context())
-	})
-}
-
 // If one of the locks is lost, the set is lost, and the guarded writes of all of them fail.
 func TestASetIsOverWithOneOfItsLocks(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -97,46 +57,6 @@ func TestASetIsOverWithOneOfItsLocks(t *testing.T) {
 		await.Sleep(stageT)
 		if n := s.left("/x"); n != 0 {
 			t.Errorf("%d left", n)
-		}
-	})
-}
-
-// Opposite orders, and now and then a lost connection.
-func TestOppositeOrdersDoNotDeadlock(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		rng := rand.New(rand.NewPCG(1, 1))
-		done := make(chan struct{}, 3)
-		inside := map[string]int{}
-		for who, paths := range map[string][]string{"a": {"/x", "/y"}, "b": {"/y", "/x"}, "c": {"/y", "/z", "/x"}} {
-			client := s.Client(who)
-			go func() {
-				for i := range 100 {
-					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-					set, err := lock.All(ctx, locks(t, client, paths...)...)
-					cancel()
-					if err != nil {
-						t.Errorf("%s, round %d: %v", who, i, err)
-						break
-					}
-					for _, path := range paths {
-						if inside[path]++; inside[path] > 1 && set.Valid() {
-							t.Errorf("two hold %s", path)
-						}
-					}
-					time.Sleep(10 * time.Millisecond)
-					if rng.IntN(20) == 0 {
-						s.Host(who).Cut()
-					}
-					for _, path := range paths {
-						inside[path]--
-					}
-					set.Release(t.Context())
-				}
-				done <- struct{}{}
-			}()
-		}
-		for range 3 {
-			<-done
 		}
 	})
 }

@@ -7,34 +7,11 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
-	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
-
-func TestAPersistentZnodeAheadIsReported(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.process("a")
-		release(t, a.acquire()) // makes the path
-		planted, err := s.Admin().Create(t.Context(), stagePath+"/lock-", nil, zk.FlagSequence, nil)
-		shared.Must(t, err)
-		got := a.begin()
-		if ev := a.events.Next(t, "blocked", 0, 1, func(ev lock.Event) bool { return ev.Kind == lock.EventBlocked }); ev.Node != planted {
-			t.Errorf("blocked by %q; want %q", ev.Node, planted)
-		}
-		if st := a.Status(); len(st.Claims) != 1 || !st.Claims[0].Blocked {
-			t.Errorf("%+v", st)
-		}
-		await.Sleep(2 * stageT)
-		if n := a.count(lock.EventBlocked); n != 1 || a.count(lock.EventAcquired) != 1 {
-			t.Errorf("told %d times; acquired %d times", n, a.count(lock.EventAcquired))
-		}
-		shared.Must(t, s.Admin().Delete(t.Context(), planted, -1))
-		release(t, <-got)
-	})
-}
 
 // Newer servers do not tell whose a znode is that must not be read, so nobody can listen to that
 // session.

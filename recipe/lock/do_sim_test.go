@@ -13,29 +13,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-func TestDoReportsALoss(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.process("a")
-		mine := errors.New("mine")
-		err := a.Do(t.Context(), func(ctx context.Context, h *lock.Held) error {
-			if err := s.Admin().Delete(t.Context(), h.Node(), -1); err != nil {
-				t.Error(err)
-			}
-			<-ctx.Done()
-			return mine
-		})
-		want(t, err, recipe.ReasonNodeDeleted)
-		want(t, err, mine)
-		if text := err.Error(); text != "recipe: not held any more: node deleted; the work returned: mine" {
-			t.Errorf("Do says %q", text)
-		}
-		err = a.Do(t.Context(), func(context.Context, *lock.Held) error { return mine })
-		if err != mine {
-			t.Errorf("Do returned %v", err)
-		}
-	})
-}
-
 // The lock is kept until f has stopped, whatever has told it to stop.
 func TestDoKeepsTheLockUntilTheWorkHasStopped(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -66,38 +43,6 @@ func TestDoKeepsTheLockUntilTheWorkHasStopped(t *testing.T) {
 			t.Errorf("Do: %v", err)
 		}
 		release(t, second)
-	})
-}
-
-// Work that does not stop loses the lock after DrainTimeout, and Do says so.
-func TestWorkThatDoesNotStopLosesTheLock(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.process("a", lock.Config{DrainTimeout: time.Second}), s.process("b")
-		ctx, cancel := context.WithCancel(t.Context())
-		inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-		go func() {
-			done <- a.Do(ctx, func(context.Context, *lock.Held) error { close(inside); <-leave; return nil })
-		}()
-		<-inside
-		cancel()
-		release(t, b.acquire())
-		close(leave)
-		want(t, <-done, recipe.ReasonCancelled)
-	})
-}
-
-func TestAPanicReleasesTheLock(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.process("a"), s.process("b")
-		func() {
-			defer func() {
-				if v := recover(); v != "oops" {
-					t.Errorf("recovered %v", v)
-				}
-			}()
-			a.Do(t.Context(), func(context.Context, *lock.Held) error { panic("oops") })
-		}()
-		release(t, b.acquire())
 	})
 }
 

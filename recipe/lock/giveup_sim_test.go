@@ -95,3 +95,16 @@ func TestWhoGivesUpWhileItJoinsDelaysNobody(t *testing.T) {
 		})
 	}
 }
+
+// The error of a contender that gives up tells what it has waited for.
+func TestWhoGivesUpTellsWhoWasAhead(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		held := s.process("a").acquire()
+		_, err := s.process("b").Acquire(s.Within(time.Second))
+		want(t, err, context.DeadlineExceeded)
+		if !strings.Contains(err.Error(), " 1 ahead, the nearest is "+held.Node()[len(stagePath)+1:]) {
+			t.Errorf("the error is %q", err)
+		}
+		release(t, held)
+	})
+}

@@ -17,107 +17,12 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-func TestALockGoesFromOneToTheNext(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b, c := s.process("a"), s.process("b"), s.process("c")
-		first := a.acquire()
-		if !first.Valid() || first.Remaining() <= 0 || first.Token() == 0 {
-			t.Errorf("valid %v, remaining %v, token %d", first.Valid(), first.Remaining(), first.Token())
-		}
-		second := b.begin()
-		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
-		third := c.begin()
-		s.Eventually("line of three", func() bool { return len(s.inLine()) == 3 })
-		select {
-		case <-second:
-			t.Fatal("b holds what a has")
-		case <-time.After(5 * stageT):
-		}
-		release(t, first)
-		if first.Valid() || first.Remaining() != 0 || first.Context().Err() == nil {
-			t.Error("what was released is held")
-		}
-		want(t, context.Cause(first.Context()), recipe.ReasonReleased)
-		release(t, <-second)
-		release(t, <-third)
-		release(t, first) // again
-		if n := len(s.inLine()); n != 0 {
-			t.Errorf("%d left in line", n)
-		}
-	})
-}
-
-// Goroutines of one process exclude each other, on one Lock or on two.
-func TestContendersOfOneProcessExcludeEachOther(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.process("a")
-		const n = 20
-		inside, done := 0, make(chan error, n)
-		for range n {
-			go func() {
-				done <- a.Do(context.Background(), func(ctx context.Context, h *lock.Held) error {
-					if inside++; inside > 1 {
-						return errors.New("two inside")
-					}
-					time.Sleep(50 * time.Millisecond)
-					inside--
-					return ctx.Err()
-				})
-			}()
-		}
-		for range n {
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-		}
-	})
-}
-
-// A contender that gives up announces it: neither the next in line nor one that joins later waits
-// for a lease.
-func TestWhoGivesUpDelaysNobody(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b, c, d := s.process("a"), s.process("b"), s.process("c"), s.process("d")
-		first := a.acquire()
-		giveUp := func(p *process) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			_, err := p.Acquire(ctx)
-			want(t, err, context.DeadlineExceeded)
-			if !strings.Contains(err.Error(), " ahead, ") {
-				t.Errorf("the error %q does not tell what it has waited for", err)
-			}
-		}
-		giveUp(b)
-		next := c.begin()
-		s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
-		giveUp(d)
-		giveUp(b)
-		quickly := func(what string, f func()) {
-			begun := time.Now()
-			f()
-			if took := time.Since(begun); took > stageD/4 {
-				t.Errorf("%s took %v", what, took)
-			}
-		}
-		quickly("the next in line", func() {
-			release(t, first)
-			first = <-next
-		})
-		giveUp(d)
-		s.Eventually("line of one", func() bool { return len(s.inLine()) == 1 }) // a process that gives up leaves in the background
-		release(t, first)                                                        // the record was written since it was read last
-		quickly("who joins then", func() { release(t, b.acquire()) })
-	})
-}
-
 func TestALostLockIsReported(t *testing.T) {
 	for name, c := range map[string]struct {
 		lose   func(s *stage, p *process, h *lock.Held)
 		reason recipe.Reason
 	}{
 		"cut off": {func(s *stage, p *process, h *lock.Held) { p.host.Hold() }, recipe.ReasonLeaseExpired},
-		"deleted": {func(s *stage, p *process, h *lock.Held) { s.Admin().Delete(s.T.Context(), h.Node(), -1) }, recipe.ReasonNodeDeleted},
 		"session": {func(s *stage, p *process, h *lock.Held) { s.Session(p.client).Close() }, recipe.ReasonSessionLost},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,29 +51,6 @@ func TestALostLockIsReported(t *testing.T) {
 	}
 }
 
-func TestGuardedWritesEndWithTheLock(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.process("a")
-		admin := s.Admin()
-		if err := admin.EnsurePath(t.Context(), "/data", nil); err != nil {
-			t.Fatal(err)
-		}
-		h := a.acquire()
-		set := func(text string) error {
-			_, err := h.Multi(t.Context(), &zk.SetDataRequest{Path: "/data", Data: []byte(text), Version: -1})
-			return err
-		}
-		if err := set("one"); err != nil {
-			t.Fatal(err)
-		}
-		release(t, h)
-		want(t, set("two"), recipe.ErrNotHeld)
-		if data, _, _ := admin.Get(t.Context(), "/data"); string(data) != "one" {
-			t.Errorf("data %q", data)
-		}
-	})
-}
-
 // The lock is lost while a guarded write is under way. The servers carry out the write. Its error
 // must not match ErrNotHeld, which promises that nothing was done.
 func TestAWriteThatTheLossOfTheLockCutsShortIsNotCalledNotDone(t *testing.T) {
@@ -193,35 +75,6 @@ func TestAWriteThatTheLossOfTheLockCutsShortIsNotCalledNotDone(t *testing.T) {
 		}
 		if errors.Is(err, recipe.ErrNotHeld) || session.OutcomeOf(err) != session.OutcomeUnknown {
 			t.Errorf("%v: outcome %v; want an unknown one, and no ErrNotHeld", err, session.OutcomeOf(err))
-		}
-	})
-}
-
-// The path goes with the last, and tokens grow nevertheless.
-func TestCleanupDeletesTheEmptyPath(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.process("a", lock.Config{Cleanup: true}), s.process("b", lock.Config{Cleanup: true})
-		exists := func() bool {
-			for _, n := range s.Nodes() {
-				if n.Path == stagePath {
-					return true
-				}
-			}
-			return false
-		}
-		for i := range 10 {
-			h := a.acquire()
-			next := b.begin()
-			s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
-			release(t, h)
-			h = <-next
-			if !exists() {
-				t.Fatal("the path is gone though somebody holds the lock")
-			}
-			release(t, h)
-			if exists() {
-				t.Fatalf("round %d: the path is there still", i)
-			}
 		}
 	})
 }
@@ -273,20 +126,6 @@ func TestCloseWaitsForTheRelease(t *testing.T) {
 		}
 		_, err := a.Acquire(t.Context())
 		want(t, err, session.ErrClosed)
-	})
-}
-
-func TestALockThatCannotBeJoinedIsAPermanentError(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		admin := s.Admin()
-		if _, err := admin.Create(t.Context(), stagePath, nil, 0, zk.WorldACL(zk.PermRead)); err != nil {
-			t.Fatal(err)
-		}
-		_, err := s.process("a").Acquire(t.Context())
-		var permanent *recipe.PermanentError
-		if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
-			t.Errorf("error %v", err)
-		}
 	})
 }
 

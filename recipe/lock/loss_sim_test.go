@@ -3,7 +3,6 @@ package lock_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -88,42 +87,5 @@ func TestALateGuardedWriteDoesNotLand(t *testing.T) {
 		}
 		want(t, h.Release(t.Context()), recipe.ReasonLeaseExpired)
 		release(t, second)
-	})
-}
-
-// The path is deleted with each holder. Contenders that come at that moment get no error.
-func TestContendersForAPathThatComesAndGoes(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		const n, rounds = 3, 50
-		done := make(chan struct{}, n)
-		for i := range n {
-			p := s.process(string(rune('a'+i)), lock.Config{Cleanup: true})
-			go func() {
-				defer func() { done <- struct{}{} }()
-				for range rounds {
-					h, err := p.Acquire(context.Background())
-					if err != nil {
-						t.Errorf("%s: %v", p.name, err)
-						return
-					}
-					s.turns.Begin(t, p.name, h, false)
-					time.Sleep(time.Duration(i) * 5 * time.Millisecond)
-					if err := h.Release(context.Background()); err != nil {
-						t.Errorf("%s: %v", p.name, err)
-					}
-					time.Sleep(time.Duration(10*i) * time.Millisecond)
-				}
-				if failed := p.count(lock.EventFailed); failed > 0 {
-					t.Errorf("%s failed %d times", p.name, failed)
-				}
-			}()
-		}
-		for range n {
-			<-done
-		}
-		await.Sleep(time.Second)
-		if _, ok, err := s.Admin().Exists(t.Context(), stagePath); err != nil || ok {
-			t.Errorf("the path is there: %v, %v", ok, err)
-		}
 	})
 }

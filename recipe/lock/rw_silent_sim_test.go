@@ -138,18 +138,3 @@ func TestAWaitingReaderThatIsDeletedComesAgain(t *testing.T) {
 		release(t, <-next)
 	})
 }
-
-// A reader does not know whether another that has vanished unseen may hold still.
-func TestReadersDoNotDeleteThePath(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.rw("a", lock.Config{Cleanup: true})
-		release(t, a.acquire(reading))
-		if _, ok, err := s.Admin().Exists(t.Context(), stagePath); err != nil || !ok {
-			t.Errorf("the path is there: %v, %v", ok, err)
-		}
-		release(t, a.acquire(writing))
-		if _, ok, err := s.Admin().Exists(t.Context(), stagePath); err != nil || ok {
-			t.Errorf("the path is there: %v, %v", ok, err)
-		}
-	})
-}

@@ -2,67 +2,14 @@ package lock_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
-
-func TestTryOnABusyLockWritesNothing(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.process("a"), s.process("b")
-		if _, err := b.TryAcquire(t.Context()); err != nil { // nobody has it
-			t.Fatal(err)
-		}
-		writes := func() int {
-			n := s.Counts().Requests
-			return n[zktest.OpCreate] + n[zktest.OpMulti] + n[zktest.OpDelete] + n[zktest.OpSetData]
-		}
-		s.Session(a.client)
-		await.Sleep(stageD)
-		before, begun := writes(), time.Now()
-		const tries = 300
-		for range tries {
-			_, err := a.TryAcquire(t.Context())
-			want(t, err, lock.ErrBusy)
-		}
-		// The holder's beats go on.
-		if n, beats := writes()-before, int(time.Since(begun)/(stageD/4))+1; n > beats {
-			t.Errorf("%d writes during %d tries, at most %d of them beats", n, tries, beats)
-		}
-		if n := len(s.inLine()); n != 1 {
-			t.Errorf("%d in line", n)
-		}
-	})
-}
-
-// While somebody holds the lock, TryAcquire does not read the record, so it does not return a
-// LeaseError. Acquire does.
-func TestTryTellsOfALeaseThatIsTooLongWhenTheLockIsFree(t *testing.T) {
-	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.process("a")
-		s.Config.Timeout, s.Config.Lease = 2*stageT, stageT
-		b := s.process("b")
-		tooLong := func(_ *lock.Held, err error) {
-			t.Helper()
-			var lease *recipe.LeaseError
-			if !errors.As(err, &lease) {
-				t.Errorf("error %v; want a LeaseError", err)
-			}
-		}
-		h := a.acquire()
-		_, err := b.TryAcquire(t.Context())
-		want(t, err, lock.ErrBusy)
-		tooLong(b.Acquire(t.Context()))
-		release(t, h)
-		tooLong(b.TryAcquire(t.Context()))
-	})
-}
 
 // Nobody is in the line when a holder has crashed and its session has expired, but its lease may
 // run. No other contender is needed for the lock to be free again.

@@ -1,0 +1,72 @@
+package lock_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+func TestTryOnABusyLockWritesNothing(t *testing.T) {
+	onBoth(t, func(t *testing.T, x *contest) {
+		proxies := shared.Proxies(t, x.servers)
+		a, b := x.at(x.client(proxies, session.Config{}), "a"), x.contender("b")
+		h, err := b.TryAcquire(await.Context(t)) // nobody has it
+		shared.Must(t, err)
+		x.caughtUp(x.session(a.client))
+		counts := func(ops ...faultproxy.Op) (n int) {
+			for _, p := range proxies {
+				for _, op := range ops {
+					n += p.Counts().Requests[op].Frames
+				}
+			}
+			return n
+		}
+		writes := func() int {
+			return counts(faultproxy.OpCreate, faultproxy.OpMulti, faultproxy.OpDelete, faultproxy.OpSetData)
+		}
+		const tries = 100
+		before := writes()
+		for range tries {
+			_, err := a.TryAcquire(t.Context())
+			want(t, err, lock.ErrBusy)
+		}
+		if n := writes() - before; n > 0 {
+			t.Errorf("%d writes during %d tries", n, tries)
+		}
+		if n := counts(faultproxy.OpGetChildren2); n < tries {
+			t.Errorf("the line was listed %d times, so not all requests are seen", n)
+		}
+		if left := x.inLine(); len(left) != 1 {
+			t.Errorf("in line: %v", left)
+		}
+		release(t, h)
+	})
+}
+
+// While somebody holds the lock, TryAcquire does not read the record, so it does not return a
+// LeaseError. Acquire does.
+func TestTryTellsOfALeaseThatIsTooLongWhenTheLockIsFree(t *testing.T) {
+	onBoth(t, func(t *testing.T, x *contest) {
+		a, b := x.contender("a"), x.at(x.client(x.servers, session.Config{Lease: contestT / 2}), "b")
+		tooLong := func(_ *lock.Held, err error) {
+			t.Helper()
+			var lease *recipe.LeaseError
+			if !errors.As(err, &lease) {
+				t.Errorf("error %v; want a LeaseError", err)
+			}
+		}
+		h := a.acquire()
+		_, err := b.TryAcquire(await.Context(t))
+		want(t, err, lock.ErrBusy)
+		tooLong(b.Acquire(await.Context(t)))
+		release(t, h)
+		x.caughtUp(x.session(b.client))
+		tooLong(b.TryAcquire(await.Context(t)))
+	})
+}

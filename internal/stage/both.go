@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -24,7 +23,7 @@ type Servers interface {
 // package need skips that. three starts or finds the real servers: it is ensemble.Common, or calls
 // ensemble.Shared. The test has to use the testing.T that it gets, the Dial of the servers, and
 // paths of its own. It may ask whether the servers are a *Stage or an *ensemble.Ensemble only to
-// look at what no client sees. What only a bubble can show is for Pass and Within.
+// look at what no client sees. What only a bubble can show is for Site.Pass and Site.Soon.
 func OnBoth(t *testing.T, three func(ensemble.TB) *ensemble.Ensemble, test func(t *testing.T, servers Servers)) {
 	t.Helper()
 	t.Run("zktest", func(t *testing.T) {
@@ -46,23 +45,4 @@ func Proxies(t testing.TB, servers Servers) (all faultproxy.Proxies) {
 		all = append(all, p)
 	}
 	return all
-}
-
-// Pass lets time pass in a bubble, for what must not happen meanwhile. On real servers it returns
-// at once: there the time would be real.
-func Pass(servers Servers, d time.Duration) {
-	if _, bubble := servers.(*Stage); bubble {
-		await.Sleep(d)
-	}
-}
-
-// Within calls f. In a bubble it demands that f takes d at most. On a busy machine f may take
-// longer, whatever the library does.
-func Within(t testing.TB, servers Servers, d time.Duration, what string, f func()) {
-	t.Helper()
-	begun := time.Now()
-	f()
-	if _, bubble := servers.(*Stage); bubble && time.Since(begun) > d {
-		t.Errorf("%s took %v; want %v at most", what, time.Since(begun), d)
-	}
 }

@@ -19,17 +19,17 @@ import (
 
 // several are a client's locks below the test's directory.
 func (x *contest) several(client *session.Client, names ...string) []*lock.Lock {
-	x.t.Helper()
+	x.T.Helper()
 	var paths []string
 	for _, name := range names {
-		paths = append(paths, x.dir+"/"+name)
+		paths = append(paths, x.Dir+"/"+name)
 	}
-	return locks(x.t, client, paths...)
+	return locks(x.T, client, paths...)
 }
 
 func TestSeveralLocksAreHeldTogether(t *testing.T) {
 	onBoth(t, func(t *testing.T, x *contest) {
-		a, b := x.client(x.servers, session.Config{}), x.client(x.servers, session.Config{})
+		a, b := x.Client(session.Config{}), x.Client(session.Config{})
 		set, err := lock.All(await.Context(t), x.several(a, "x", "y", "z")...)
 		shared.Must(t, err)
 		if !set.Valid() || set.Remaining() <= 0 || len(set.Held()) != 3 || set.Held()[1].Token() == 0 {
@@ -43,7 +43,7 @@ func TestSeveralLocksAreHeldTogether(t *testing.T) {
 			_, err := l.Acquire(set.Context())
 			want(t, err, lock.ErrNested)
 		}
-		done := x.dir + "/done"
+		done := x.Dir + "/done"
 		results, err := set.Multi(t.Context(), &zk.CreateRequest{Path: done, Acl: zk.WorldACL(zk.PermAll)})
 		if err != nil || len(results) != 1 || results[0].String != done {
 			t.Errorf("%v, %v", results, err)
@@ -68,8 +68,8 @@ func TestOppositeOrdersDoNotDeadlock(t *testing.T) {
 		done := make(chan struct{}, 3)
 		inside := map[string]*atomic.Int32{"x": {}, "y": {}, "z": {}}
 		for who, names := range [][]string{{"x", "y"}, {"y", "x"}, {"y", "z", "x"}} {
-			proxies := shared.Proxies(t, x.servers)
-			ls := x.several(x.client(proxies, session.Config{}), names...)
+			proxies := shared.Proxies(t, x.Servers)
+			ls := x.several(x.ClientAt(proxies, session.Config{}), names...)
 			rng := rand.New(rand.NewPCG(1, uint64(who)))
 			go func() {
 				defer func() { done <- struct{}{} }()

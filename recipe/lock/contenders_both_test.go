@@ -26,7 +26,7 @@ func TestContendersAreListed(t *testing.T) {
 		if err != nil || len(all) != 2 {
 			t.Fatalf("%v, %v", all, err)
 		}
-		if c := all[0]; c.ID != "a" || string(c.Data) != "10.0.0.7" || c.Token != h.Token() || c.Node != h.Node() || c.Session != x.session(a.client).ID() {
+		if c := all[0]; c.ID != "a" || string(c.Data) != "10.0.0.7" || c.Token != h.Token() || c.Node != h.Node() || c.Session != x.Session(a.client).ID() {
 			t.Errorf("%+v", c)
 		}
 		if all[1].ID != "b" {
@@ -43,8 +43,8 @@ func TestARevocationIsHeardOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, x *contest) {
 				told := make(chan *lock.Held, 10)
-				proxies := shared.Proxies(t, x.servers)
-				a := x.at(x.client(proxies, session.Config{}), "a", lock.Config{OnRevoke: func(h *lock.Held) { told <- h }})
+				proxies := shared.Proxies(t, x.Servers)
+				a := x.at(x.ClientAt(proxies, session.Config{}), "a", lock.Config{OnRevoke: func(h *lock.Held) { told <- h }})
 				b, c := x.contender("b"), x.contender("c")
 				h := a.acquire()
 				next := b.queue()
@@ -59,8 +59,8 @@ func TestARevocationIsHeardOnce(t *testing.T) {
 				if got := <-told; got != h {
 					t.Error("told of another Held")
 				}
-				x.pass(3 * contestD)
-				x.caughtUp(x.session(c.client))
+				x.Pass(3 * contestD)
+				x.CaughtUp(c.client)
 				if all, err := c.Contenders(t.Context()); err != nil || len(all) != 3 || !all[0].Revoked || all[0].ID != "" || all[1].Revoked {
 					t.Errorf("%+v, %v", all, err)
 				}
@@ -109,7 +109,7 @@ func TestARevocationThatSomeRefuseReachesTheOthers(t *testing.T) {
 		}
 		// Nobody is left.
 		shared.Must(t, asks.Write().Revoke(await.Context(t)))
-		x.delete(x.path)
+		x.Delete(x.path)
 		shared.Must(t, asks.Write().Revoke(await.Context(t)))
 	})
 }

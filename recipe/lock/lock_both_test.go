@@ -24,7 +24,7 @@ func TestALockGoesFromOneToTheNext(t *testing.T) {
 		}
 		second := b.queue()
 		third := c.queue()
-		x.pass(5 * contestT)
+		x.Pass(5 * contestT)
 		if len(second) > 0 {
 			t.Fatal("b holds what a has")
 		}
@@ -100,7 +100,7 @@ func TestContendersForAPathThatComesAndGoes(t *testing.T) {
 		for range n {
 			<-done
 		}
-		if x.exists(x.path) {
+		if x.Exists(x.path) {
 			t.Error("the path is there")
 		}
 	})
@@ -115,11 +115,11 @@ func TestCleanupDeletesTheEmptyPath(t *testing.T) {
 			next := b.queue()
 			release(t, h)
 			h = <-next
-			if !x.exists(x.path) {
+			if !x.Exists(x.path) {
 				t.Fatal("the path is gone though somebody holds the lock")
 			}
 			release(t, h)
-			if x.exists(x.path) {
+			if x.Exists(x.path) {
 				t.Fatalf("round %d: the path is there still", i)
 			}
 		}
@@ -146,13 +146,13 @@ func TestWhoGivesUpDelaysNobody(t *testing.T) {
 		next := c.queue()
 		giveUp(d)
 		giveUp(b)
-		x.soon("the next in line", func() {
+		x.Soon("the next in line", func() {
 			release(t, first)
 			first = <-next
 		})
 		giveUp(d)
 		release(t, first) // the record was written since it was read last
-		x.soon("who joins then", func() { release(t, b.acquire()) })
+		x.Soon("who joins then", func() { release(t, b.acquire()) })
 		x.nobodyWaited()
 	})
 }
@@ -161,7 +161,7 @@ func TestWhoGivesUpDelaysNobody(t *testing.T) {
 func TestALockWhoseZnodeIsDeletedIsReported(t *testing.T) {
 	onBoth(t, func(t *testing.T, x *contest) {
 		waits := x.deleted(t, false)
-		y := newContest(t, x.servers) // both wait at the same time
+		y := newContest(t, x.Servers) // both wait at the same time
 		tries := y.deleted(t, true)
 		release(t, <-waits)
 		release(t, <-tries)
@@ -182,7 +182,7 @@ func (x *contest) deleted(t *testing.T, tries bool) (next <-chan *lock.Held) {
 	if !tries {
 		next = b.queue()
 	}
-	x.delete(h.Node())
+	x.Delete(h.Node())
 	<-h.Context().Done()
 	want(t, context.Cause(h.Context()), recipe.ReasonNodeDeleted)
 	var ended *recipe.EndedError
@@ -193,7 +193,7 @@ func (x *contest) deleted(t *testing.T, tries bool) (next <-chan *lock.Held) {
 		t.Errorf("Multi: %v", err)
 	}
 	if tries {
-		x.caughtUp(x.session(b.client))
+		x.CaughtUp(b.client)
 		next = b.try()
 	}
 	return next
@@ -201,8 +201,8 @@ func (x *contest) deleted(t *testing.T, tries bool) (next <-chan *lock.Held) {
 
 func TestGuardedWritesEndWithTheLock(t *testing.T) {
 	onBoth(t, func(t *testing.T, x *contest) {
-		data := x.dir + "/data"
-		read := x.make(data)
+		data := x.Dir + "/data"
+		x.Make(data)
 		h := x.contender("a").acquire()
 		set := func(text string) error {
 			_, err := h.Multi(t.Context(), &zk.SetDataRequest{Path: data, Data: []byte(text), Version: -1})
@@ -211,7 +211,7 @@ func TestGuardedWritesEndWithTheLock(t *testing.T) {
 		shared.Must(t, set("one"))
 		release(t, h)
 		want(t, set("two"), recipe.ErrNotHeld)
-		if text := read(); text != "one" {
+		if text := x.Data(data); text != "one" {
 			t.Errorf("data %q", text)
 		}
 	})
@@ -219,7 +219,7 @@ func TestGuardedWritesEndWithTheLock(t *testing.T) {
 
 func TestALockThatCannotBeJoinedIsAPermanentError(t *testing.T) {
 	onBoth(t, func(t *testing.T, x *contest) {
-		_, err := x.admin.Create(t.Context(), x.path, nil, 0, zk.WorldACL(zk.PermRead))
+		_, err := x.Admin.Create(t.Context(), x.path, nil, 0, zk.WorldACL(zk.PermRead))
 		shared.Must(t, err)
 		_, err = x.contender("a").Acquire(await.Context(t))
 		var permanent *recipe.PermanentError
@@ -233,7 +233,7 @@ func TestAPersistentZnodeAheadIsReported(t *testing.T) {
 	onBoth(t, func(t *testing.T, x *contest) {
 		a := x.contender("a")
 		release(t, a.acquire()) // makes the path
-		planted, err := x.admin.Create(t.Context(), x.path+"/lock-", nil, zk.FlagSequence, nil)
+		planted, err := x.Admin.Create(t.Context(), x.path+"/lock-", nil, zk.FlagSequence, nil)
 		shared.Must(t, err)
 		got := a.begin()
 		if ev := a.next(lock.EventBlocked, 1); ev.Node != planted {
@@ -242,11 +242,11 @@ func TestAPersistentZnodeAheadIsReported(t *testing.T) {
 		if st := a.Status(); len(st.Claims) != 1 || !st.Claims[0].Blocked {
 			t.Errorf("%+v", st)
 		}
-		x.pass(2 * contestT)
+		x.Pass(2 * contestT)
 		if n := a.count(lock.EventBlocked); n != 1 || a.count(lock.EventAcquired) != 1 {
 			t.Errorf("told %d times; acquired %d times", n, a.count(lock.EventAcquired))
 		}
-		x.delete(planted)
+		x.Delete(planted)
 		release(t, <-got)
 	})
 }

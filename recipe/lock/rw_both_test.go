@@ -35,7 +35,7 @@ func TestReadersAndWritersTakeTurns(t *testing.T) {
 					read := order>>i&1 == 1
 					waiting, kinds = append(waiting, x.rw(fmt.Sprint(i)).side(read).queue()), append(kinds, read)
 				}
-				x.pass(contestD / 4)
+				x.Pass(contestD / 4)
 				release(t, first)
 				for i := 0; i < len(waiting); {
 					n := 1
@@ -44,9 +44,9 @@ func TestReadersAndWritersTakeTurns(t *testing.T) {
 					}
 					var block []*lock.Held
 					for _, w := range waiting[i : i+n] {
-						x.soon("a turn", func() { block = append(block, <-w) })
+						x.Soon("a turn", func() { block = append(block, <-w) })
 					}
-					x.pass(time.Second)
+					x.Pass(time.Second)
 					if i+n < len(waiting) && len(waiting[i+n]) > 0 {
 						t.Fatalf("number %d holds it before its turn", i+n)
 					}
@@ -73,17 +73,17 @@ func TestReadersThatLeaveInAnyOrderDelayNobody(t *testing.T) {
 			release(t, helds[i])
 		}
 		var late *lock.Held
-		x.soon("a reader that comes then", func() { late = x.rw("late").read.acquire() })
+		x.Soon("a reader that comes then", func() { late = x.rw("late").read.acquire() })
 		next := w.queue()
 		for _, i := range []int{6, 2, 4} {
 			release(t, helds[i])
 		}
-		x.pass(time.Second)
+		x.Pass(time.Second)
 		if len(next) > 0 {
 			t.Fatal("a writer beside a reader")
 		}
-		x.soon("the writer", func() { release(t, late); release(t, <-next) })
-		x.soon("who comes after it", func() { release(t, w.acquire()) })
+		x.Soon("the writer", func() { release(t, late); release(t, <-next) })
+		x.Soon("who comes after it", func() { release(t, w.acquire()) })
 		x.nobodyWaited()
 	})
 }
@@ -100,8 +100,8 @@ func TestReadersThatLeaveTogetherDelayNobody(t *testing.T) {
 		for _, h := range helds {
 			go h.Release(context.Background())
 		}
-		x.soon("the writer", func() { release(t, <-next) })
-		x.soon("who comes after it", func() { release(t, w.acquire()) })
+		x.Soon("the writer", func() { release(t, <-next) })
+		x.Soon("who comes after it", func() { release(t, w.acquire()) })
 		x.nobodyWaited()
 	})
 }
@@ -122,7 +122,7 @@ func TestAPlainLockIsAWriter(t *testing.T) {
 		busy(w.read) // it must not overtake a plain lock
 		release(t, h)
 		release(t, <-next)
-		x.caughtUp(x.session(r.read.client))
+		x.CaughtUp(r.read.client)
 		all, err := r.Read().Contenders(t.Context())
 		if err != nil || len(all) != 0 {
 			t.Errorf("%v, %v", all, err)
@@ -135,11 +135,11 @@ func TestReadersDoNotDeleteThePath(t *testing.T) {
 	onBoth(t, func(t *testing.T, x *contest) {
 		a := x.rw("a", lock.Config{Cleanup: true})
 		release(t, a.read.acquire())
-		if !x.exists(x.path) {
+		if !x.Exists(x.path) {
 			t.Error("a reader has deleted the path")
 		}
 		release(t, a.write.acquire())
-		if x.exists(x.path) {
+		if x.Exists(x.path) {
 			t.Error("the path is there after a writer")
 		}
 	})
@@ -155,7 +155,7 @@ func TestADowngrade(t *testing.T) {
 				h := a.acquire()
 				readers := r.queue()
 				writer := w.queue()
-				x.pass(contestD / 2)
+				x.Pass(contestD / 2)
 				reader, err := h.Downgrade(t.Context())
 				shared.Must(t, err)
 				x.turns.Add("a", reader, reading)
@@ -163,13 +163,13 @@ func TestADowngrade(t *testing.T) {
 					t.Errorf("valid %v and %v, tokens %d and %d", h.Valid(), reader.Valid(), h.Token(), reader.Token())
 				}
 				want(t, context.Cause(h.Context()), recipe.ReasonReleased)
-				x.soon("the other reader", func() { release(t, <-readers) })
-				x.pass(contestD)
+				x.Soon("the other reader", func() { release(t, <-readers) })
+				x.Pass(contestD)
 				if len(writer) > 0 {
 					t.Error("a writer beside the reader")
 				}
 				release(t, h) // does nothing
-				x.soon("the writer", func() { release(t, reader); release(t, <-writer) })
+				x.Soon("the writer", func() { release(t, reader); release(t, <-writer) })
 				if left := x.inLine(); len(left) != 0 {
 					t.Errorf("left in line: %v", left)
 				}
@@ -184,9 +184,9 @@ func TestADowngradeOfCuratorsIsSeen(t *testing.T) {
 	for name, between := range map[string]bool{"next in line": false, "another between": true} {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, x *contest) {
-				x.make(x.path)
+				x.Make(x.path)
 				const guid = "/_c_0f3b1c9e-7a52-4e1d-9a6b-2c8d4f5e6a7b-"
-				writer, err := x.admin.Create(t.Context(), x.path+guid+"__WRIT__", nil, zk.FlagEphemeralSequential, nil)
+				writer, err := x.Admin.Create(t.Context(), x.path+guid+"__WRIT__", nil, zk.FlagEphemeralSequential, nil)
 				shared.Must(t, err)
 				number := writer[strings.Index(writer, "__WRIT__")+8:]
 				var middle <-chan *lock.Held
@@ -195,20 +195,20 @@ func TestADowngradeOfCuratorsIsSeen(t *testing.T) {
 					middle = m.queue()
 				}
 				next := w.queue()
-				x.pass(contestD)
-				reader, err := x.admin.Create(t.Context(), x.path+guid+"__READ__"+number, nil, zk.FlagEphemeral, nil)
+				x.Pass(contestD)
+				reader, err := x.Admin.Create(t.Context(), x.path+guid+"__READ__"+number, nil, zk.FlagEphemeral, nil)
 				shared.Must(t, err)
 				last := r.queue()
-				x.delete(writer)
+				x.Delete(writer)
 				if between {
-					x.soon("the reader between", func() { release(t, <-middle) })
+					x.Soon("the reader between", func() { release(t, <-middle) })
 				}
-				x.pass(2 * contestT)
+				x.Pass(2 * contestT)
 				if len(next) > 0 || len(last) > 0 {
 					t.Error("a writer beside the reader of another library, or a reader before its turn")
 				}
-				x.delete(reader)
-				x.soon("the writer", func() { release(t, <-next) })
+				x.Delete(reader)
+				x.Soon("the writer", func() { release(t, <-next) })
 				// The last one waits for a lease now: the create has used up a number.
 			})
 		})
@@ -223,9 +223,9 @@ func TestWhoComesAfterADowngradeDoesNotWait(t *testing.T) {
 		shared.Must(t, err)
 		_, err = w.TryAcquire(await.Context(t))
 		want(t, err, lock.ErrBusy)
-		x.soon("a reader that comes then", func() { release(t, r.acquire()) })
+		x.Soon("a reader that comes then", func() { release(t, r.acquire()) })
 		release(t, h)
-		x.soon("a writer that comes then", func() { release(t, w.acquire()) })
+		x.Soon("a writer that comes then", func() { release(t, w.acquire()) })
 		x.nobodyWaited()
 	})
 }

@@ -14,11 +14,11 @@ import (
 
 func TestTryOnABusyLockWritesNothing(t *testing.T) {
 	onBoth(t, func(t *testing.T, x *contest) {
-		proxies := shared.Proxies(t, x.servers)
-		a, b := x.at(x.client(proxies, session.Config{}), "a"), x.contender("b")
+		proxies := shared.Proxies(t, x.Servers)
+		a, b := x.at(x.ClientAt(proxies, session.Config{}), "a"), x.contender("b")
 		h, err := b.TryAcquire(await.Context(t)) // nobody has it
 		shared.Must(t, err)
-		x.caughtUp(x.session(a.client))
+		x.CaughtUp(a.client)
 		counts := func(ops ...faultproxy.Op) (n int) {
 			for _, p := range proxies {
 				for _, op := range ops {
@@ -53,7 +53,7 @@ func TestTryOnABusyLockWritesNothing(t *testing.T) {
 // LeaseError. Acquire does.
 func TestTryTellsOfALeaseThatIsTooLongWhenTheLockIsFree(t *testing.T) {
 	onBoth(t, func(t *testing.T, x *contest) {
-		a, b := x.contender("a"), x.at(x.client(x.servers, session.Config{Lease: contestT / 2}), "b")
+		a, b := x.contender("a"), x.at(x.Client(session.Config{Lease: contestT / 2}), "b")
 		tooLong := func(_ *lock.Held, err error) {
 			t.Helper()
 			var lease *recipe.LeaseError
@@ -66,7 +66,7 @@ func TestTryTellsOfALeaseThatIsTooLongWhenTheLockIsFree(t *testing.T) {
 		want(t, err, lock.ErrBusy)
 		tooLong(b.Acquire(await.Context(t)))
 		release(t, h)
-		x.caughtUp(x.session(b.client))
+		x.CaughtUp(b.client)
 		tooLong(b.TryAcquire(await.Context(t)))
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// A Site is what a test of OnBoth needs: a directory of its own on the servers, and an administrator
-// who sees what is there.
+// A Site is what a test of OnBoth needs: a directory of its own on the servers, and an
+// administrator who sees what is there.
 type Site struct {
 	T       *testing.T
 	Servers Servers

@@ -54,5 +54,5 @@ func TestWithoutASessionEveryRecipeSaysTheSame(t *testing.T) {
 			t.Errorf("%s: %s", name, text)
 		}
 	}
-	stage.Says(t, <-reported, "session: no session with 127.0.0.1:1", ": not within 167ms")
+	stage.Says(t, <-reported, "session: no session with 127.0.0.1:1", ": not within 250ms")
 }

@@ -20,7 +20,7 @@ func TestDoReportsALoss(t *testing.T) {
 			t.Errorf("Do returned %v", err)
 		}
 		err = a.Do(await.Context(t), func(ctx context.Context, h *lock.Held) error {
-			if err := x.Admin.Delete(ctx, h.Node(), -1); err != nil {
+			if err := x.Admin.Delete(t.Context(), h.Node(), -1); err != nil {
 				t.Error(err)
 			}
 			<-ctx.Done()

@@ -1,13 +1,11 @@
 package semaphore_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
-	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -182,27 +180,6 @@ func TestTheFirstRecordDoesNotReachAPathThatWasMadeAgain(t *testing.T) {
 			t.Errorf("%q became %q", before, now)
 		}
 	})
-}
-
-// Those who come at the same time read the same record.
-func TestSlotsThatAreTakenAtTheSameTime(t *testing.T) {
-	for seed := 0; seed < 5; seed += rounds.Stride(3) {
-		onStage(t, 6, zktest.Config{Seed: int64(seed)}, func(t *testing.T, s *stage) {
-			var all []*process
-			for i := range 6 {
-				all = append(all, s.process(fmt.Sprint("a", i), slotted))
-				s.Session(all[i].client)
-			}
-			s.release(all[0].acquire())
-			var got []<-chan *semaphore.Permit
-			for _, p := range all {
-				got = append(got, p.begin(1))
-			}
-			for _, p := range got {
-				<-p // which looks at all others
-			}
-		})
-	}
 }
 
 // The record tells who holds a slot. When somebody has emptied it, nobody knows that.

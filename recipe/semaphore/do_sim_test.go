@@ -12,29 +12,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-func TestDoReportsALoss(t *testing.T) {
-	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.process("a")
-		mine := errors.New("mine")
-		err := a.Do(t.Context(), func(ctx context.Context, p *semaphore.Permit) error {
-			if err := s.Admin().Delete(t.Context(), p.Node(), -1); err != nil {
-				t.Error(err)
-			}
-			<-ctx.Done()
-			return mine
-		})
-		if !errors.Is(err, recipe.ReasonNodeDeleted) || !errors.Is(err, mine) {
-			t.Errorf("Do returned %v", err)
-		}
-		if err := a.Do(t.Context(), func(context.Context, *semaphore.Permit) error { return mine }); err != mine {
-			t.Errorf("Do returned %v", err)
-		}
-		if err := a.Do(t.Context(), nil); err == nil {
-			t.Error("no error for a nil function")
-		}
-	})
-}
-
 // The permit is kept until f has returned, also if the context of Do has ended.
 func TestDoKeepsThePermitUntilTheWorkHasStopped(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -66,40 +43,6 @@ func TestDoKeepsThePermitUntilTheWorkHasStopped(t *testing.T) {
 			t.Errorf("Do: %v", err)
 		}
 		s.release(second)
-	})
-}
-
-// Work that does not stop loses the permit after DrainTimeout, and Do says so.
-func TestWorkThatDoesNotStopLosesThePermit(t *testing.T) {
-	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.process("a", semaphore.Config{DrainTimeout: time.Second}), s.process("b")
-		ctx, cancel := context.WithCancel(t.Context())
-		inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-		go func() {
-			done <- a.Do(ctx, func(context.Context, *semaphore.Permit) error { close(inside); <-leave; return nil })
-		}()
-		<-inside
-		cancel()
-		s.release(b.acquire())
-		close(leave)
-		if err := <-done; !errors.Is(err, recipe.ReasonCancelled) {
-			t.Errorf("Do returned %v", err)
-		}
-	})
-}
-
-func TestAPanicReleasesThePermit(t *testing.T) {
-	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.process("a"), s.process("b")
-		func() {
-			defer func() {
-				if v := recover(); v != "oops" {
-					t.Errorf("recovered %v", v)
-				}
-			}()
-			a.Do(t.Context(), func(context.Context, *semaphore.Permit) error { panic("oops") })
-		}()
-		s.release(b.acquire())
 	})
 }
 

@@ -21,7 +21,7 @@ func TestAPermitThatIsLostWhileTheWorkStops(t *testing.T) {
 				inside, leave, done := make(chan *semaphore.Permit), make(chan struct{}), make(chan error, 1)
 				go func() {
 					done <- a.Do(ctx, func(_ context.Context, p *semaphore.Permit) error {
-						s.check("a", p)
+						s.check(t, "a", p)
 						inside <- p
 						<-leave
 						return nil

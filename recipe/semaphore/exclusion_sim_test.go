@@ -41,34 +41,6 @@ func TestThePermitOfAnOldSessionIsNotOurs(t *testing.T) {
 // sessionOf returns the id of a process's session, or 0.
 func (s *stage) sessionOf(p *process) int64 { return p.client.Status().Session }
 
-// Two stand at the front of the line at once, because somebody has deleted the znode of the first.
-// Only the older permit is admitted.
-func TestRankAdmitsWhereTheInnerLineIsBroken(t *testing.T) {
-	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		held := s.process("a").acquire()
-		first, second := s.process("b"), s.process("c")
-		b := first.queue()
-		s.Eventually("second permit", func() bool { return len(s.below("leases")) == 2 })
-		for _, n := range s.below("locks") {
-			if err := s.Admin().Delete(t.Context(), n.Path, -1); err != nil {
-				t.Fatal(err)
-			}
-		}
-		c := second.queue()
-		s.Eventually("third permit", func() bool { return len(s.below("leases")) == 3 })
-		if !waits(b, stageT) || !waits(c, stageT) {
-			t.Fatal("two of one")
-		}
-		s.release(held)
-		got := <-b
-		if !waits(c, 2*stageT) {
-			t.Fatal("two of one")
-		}
-		s.release(got)
-		s.release(<-c)
-	})
-}
-
 // An AcquireN of two gives up its znodes and tries again when another permit comes between them:
 // two such would wait for each other.
 func TestInterleavedPermitsDoNotWaitForEachOther(t *testing.T) {
@@ -135,31 +107,6 @@ func TestAWaitingPermitThatIsDeletedDoesNotHoldUpTheLine(t *testing.T) {
 		}
 		if s.sessionOf(second) != before {
 			t.Error("somebody had to take over from a session that was well")
-		}
-	})
-}
-
-// A path that was deleted and made again begins with number 0. A permit of the old one must not
-// announce its number there.
-func TestAPermitOfADeletedPathAnnouncesNothing(t *testing.T) {
-	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		s.expels = true
-		a, admin := s.process("a"), s.Admin()
-		for range 5 {
-			s.release(a.acquire())
-		}
-		old := a.acquire()
-		for _, path := range []string{old.Node(), stagePath + "/leases"} {
-			if err := admin.Delete(t.Context(), path, -1); err != nil {
-				t.Fatal(err)
-			}
-		}
-		s.release(s.process("b").acquire())
-		old.Release(t.Context())
-		await.Sleep(stageT)
-		data, _, err := admin.Get(t.Context(), stagePath+"/leases")
-		if err != nil || !strings.HasSuffix(string(data), "\nsettled 1\nslots\n") {
-			t.Errorf("%q, %v", data, err)
 		}
 	})
 }

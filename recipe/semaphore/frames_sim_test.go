@@ -86,7 +86,7 @@ func TestACancelAtAnyRequestLeavesNothingBehind(t *testing.T) {
 				p, err := a.Acquire(ctx)
 				more = c.stop()
 				if err == nil {
-					s.check("a", p)
+					s.check(t, "a", p)
 					s.release(p)
 				}
 				if more && err == nil && !full && n < 8 {

@@ -80,20 +80,6 @@ func TestAResizeThatIsKilledIsTakenOverFrom(t *testing.T) {
 	})
 }
 
-// Nobody waits for the lease of a Resize, because it is over with the multi that writes the size.
-func TestAResizeDelaysNobody(t *testing.T) {
-	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.process("a")
-		s.release(a.acquire())
-		for _, s.size = range []int{3, 2, 1} {
-			if err := a.Resize(t.Context(), s.size); err != nil {
-				t.Fatal(err)
-			}
-		}
-		s.usable(stageD / 4)
-	})
-}
-
 // The answer is lost, and then the session, or ctx ends, before anybody could tell what became of
 // the request.
 func TestResizeTellsThatItsOutcomeIsUnknown(t *testing.T) {

@@ -15,85 +15,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-func TestSoManyHoldAndTheOthersAreServedInOrder(t *testing.T) {
-	onStage(t, 3, zktest.Config{}, func(t *testing.T, s *stage) {
-		var held []*semaphore.Permit
-		for i := range 3 {
-			held = append(held, s.process(fmt.Sprint("h", i)).acquire())
-		}
-		var waiting []<-chan *semaphore.Permit
-		for i := range 5 {
-			waiting = append(waiting, s.process(fmt.Sprint("w", i)).queue())
-		}
-		if !waits(waiting[0], 10*stageT) {
-			t.Fatal("a fourth holds one")
-		}
-		begun := time.Now()
-		for i := range 5 {
-			s.release(held[i])
-			held = append(held, <-waiting[i])
-		}
-		if took := time.Since(begun); took > stageD/4 {
-			t.Errorf("five hand-overs took %v", took)
-		}
-		if got, want := fmt.Sprint(s.order), "[h0 h1 h2 w0 w1 w2 w3 w4]"; got != want {
-			t.Errorf("order %v", got)
-		}
-		for _, p := range held[5:] {
-			s.release(p)
-		}
-		s.none("leases")
-		s.none("locks")
-	})
-}
-
-func TestAnyHolderThatLeavesMakesRoom(t *testing.T) {
-	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.process("a"), s.process("b")
-		first, second := a.acquire(), b.acquire()
-		c := s.process("c").queue()
-		await.Sleep(stageT)
-		begun := time.Now()
-		s.release(second) // not the one at any particular place
-		third := <-c
-		if took := time.Since(begun); took > 100*time.Millisecond {
-			t.Errorf("the third waited for %v", took)
-		}
-		s.release(first)
-		s.release(third)
-	})
-}
-
-func TestTryAcquireWritesNothingWhereAllIsTaken(t *testing.T) {
-	writes := 0
-	onStage(t, 1, zktest.Config{OnCommit: func(c zktest.Commit) {
-		for _, ch := range c.Changes {
-			if ch.Op == zktest.OpCreate && len(ch.Path) > len(stagePath) && ch.Path[:len(stagePath)] == stagePath {
-				writes++
-			}
-		}
-	}}, func(t *testing.T, s *stage) {
-		a, b := s.process("a"), s.process("b")
-		held := a.acquire()
-		before := writes
-		for range 100 {
-			if _, err := b.TryAcquire(t.Context()); err != semaphore.ErrBusy {
-				t.Fatalf("error %v", err)
-			}
-		}
-		if writes != before {
-			t.Errorf("%d znodes were created", writes-before)
-		}
-		s.release(held)
-		got, err := b.TryAcquire(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.check("b", got)
-		s.release(got)
-	})
-}
-
 // The permit of a holder that has crashed, and whose session has expired, can be tried for without
 // a contender that waits for it.
 func TestTryAcquireWaitsForALeaseThatMayRun(t *testing.T) {
@@ -122,44 +43,11 @@ func TestTryAcquireWaitsForALeaseThatMayRun(t *testing.T) {
 				if took := time.Since(begun); took > 2*stageD {
 					t.Errorf("it took %v", took)
 				}
-				s.check("b", p)
+				s.check(t, "b", p)
 				s.release(p)
 			})
 		})
 	}
-}
-
-func TestTryAcquireDoesNotPassThoseWhoWait(t *testing.T) {
-	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.process("a")
-		held := []*semaphore.Permit{a.acquire(), a.acquire()}
-		b, c := s.process("b").queue(), s.process("c").queue()
-		for _, p := range held { // there is room for c before it stands at the front
-			go p.Release(context.Background())
-		}
-		done := make(chan error, 5)
-		for i := range cap(done) {
-			d := s.process(fmt.Sprint("d", i))
-			go func() {
-				for len(b) == 0 || len(c) == 0 {
-					p, err := d.TryAcquire(t.Context())
-					if err == nil {
-						p.Release(context.Background())
-					}
-					if err != semaphore.ErrBusy && (len(b) == 0 || len(c) == 0) {
-						done <- fmt.Errorf("%s: error %v", d.name, err)
-						return
-					}
-				}
-				done <- nil
-			}()
-		}
-		for range cap(done) {
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-		}
-	})
 }
 
 func TestTryAcquireReturnsWithItsContextWhereNobodyAnswers(t *testing.T) {
@@ -202,28 +90,6 @@ func TestASilentHolderIsTakenOverFrom(t *testing.T) {
 	})
 }
 
-func TestADeletedPermitEndsAndIsWaitedFor(t *testing.T) {
-	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.process("a"), s.process("b")
-		held := a.acquire()
-		waiting := b.queue()
-		await.Sleep(stageT)
-		if err := s.Admin().Delete(t.Context(), held.Node(), -1); err != nil {
-			t.Fatal(err)
-		}
-		begun := time.Now()
-		<-held.Context().Done()
-		if !errors.Is(context.Cause(held.Context()), recipe.ReasonNodeDeleted) || held.Valid() {
-			t.Errorf("ended: %v", context.Cause(held.Context()))
-		}
-		next := <-waiting
-		if took := time.Since(begun); took < stageD || took > stageD*3/2 {
-			t.Errorf("the next waited for %v", took)
-		}
-		s.release(next)
-	})
-}
-
 // One that comes after a permit has vanished unseen does not know whether its holder has stopped.
 func TestAPermitThatVanishedUnseenIsWaitedFor(t *testing.T) {
 	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
@@ -250,29 +116,6 @@ func TestAPermitThatVanishedUnseenIsWaitedFor(t *testing.T) {
 		}
 		s.release(got)
 		s.release(last)
-	})
-}
-
-func TestSeveralAtOnceDoNotWaitForEachOther(t *testing.T) {
-	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.process("a").begin(2), s.process("b").begin(2)
-		var first, second *semaphore.Permit
-		select {
-		case first = <-a:
-			second = nil
-			b, a = a, b
-		case first = <-b:
-		}
-		if first.N() != 2 || !waits(a, 5*stageT) {
-			t.Fatal("both hold two of two")
-		}
-		s.release(first)
-		second = <-a
-		s.release(second)
-		if _, err := s.process("c").AcquireN(t.Context(), 3); !isA[*semaphore.SizeError](err) {
-			t.Errorf("three of two: %v", err)
-		}
-		s.none("leases")
 	})
 }
 

@@ -1,7 +1,6 @@
 package semaphore_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -13,37 +12,6 @@ import (
 )
 
 var slotted = semaphore.Config{Slots: true}
-
-func TestEachPermitHasASlotOfItsOwn(t *testing.T) {
-	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
-		var held []*semaphore.Permit
-		for i := range 4 {
-			p := s.process(fmt.Sprint("a", i), slotted).acquire()
-			if p.Slot().Number() != i || !p.Slot().Valid() {
-				t.Errorf("slot %d, %v", p.Slot().Number(), p.Slot().Valid())
-			}
-			held = append(held, p)
-		}
-		waiting := s.process("w", slotted).queue()
-		s.release(held[2])
-		p := <-waiting
-		if p.Slot().Number() != 2 || held[2].Slot().Valid() || p.Slot().Token() <= held[2].Slot().Token() {
-			t.Errorf("slot %d, token %d after %d", p.Slot().Number(), p.Slot().Token(), held[2].Slot().Token())
-		}
-		for _, p := range append(held[:2], held[3], p) {
-			s.release(p)
-		}
-		both := s.process("both", slotted)
-		two := <-both.begin(2)
-		if got := two.Slots(); len(got) != 2 || got[0].Number() != 0 || got[1].Number() != 1 {
-			t.Errorf("slots %v", got)
-		}
-		s.release(two)
-		if plain := s.process("plain").acquire(); plain.Slot().Number() != -1 || plain.Slot().Valid() {
-			t.Error("a slot that nobody asked for")
-		}
-	})
-}
 
 // The slot of a holder that is cut off, or whose session is ended, or whose znode is deleted, is
 // not used again before its lease is over, although there are permits enough.
@@ -176,63 +144,5 @@ func TestTheSlotOfAYoungerPermitThatMayStillBeValidIsNotTaken(t *testing.T) {
 			t.Errorf("slot %d after %d", got.Slot().Number(), younger.Slot().Number())
 		}
 		s.release(got)
-	})
-}
-
-// The size of a path was reduced. A later permit gets a slot below the new size.
-func TestSlotsStayBelowTheSize(t *testing.T) {
-	onStage(t, 4, zktest.Config{}, func(t *testing.T, s *stage) {
-		a := s.process("a", slotted)
-		var held []*semaphore.Permit
-		for range 4 {
-			held = append(held, a.acquire())
-		}
-		if err := a.Resize(t.Context(), 2); err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range held[1:] {
-			s.release(p)
-		}
-		p := s.process("b", slotted)
-		other, err := semaphore.New(p.client, stagePath, 0, slotted)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := other.Acquire(t.Context())
-		if err != nil || got.Slot().Number() != 1 {
-			t.Fatalf("slot %v, %v", got.Slot().Number(), err)
-		}
-		s.release(got)
-	})
-}
-
-// One without slots has set a size that is too large for slots.
-func TestMorePermitsThanThereAreSlotsAreRefused(t *testing.T) {
-	onStage(t, 2, zktest.Config{}, func(t *testing.T, s *stage) {
-		a, b := s.process("a", slotted), s.process("b", slotted)
-		held := a.acquire()
-		if err := s.process("plain").Resize(t.Context(), 4097); err != nil {
-			t.Fatal(err)
-		}
-		s.size = 0 // what the path holds
-		for _, p := range []*process{b, s.process("c", slotted)} {
-			var size *semaphore.SizeError
-			if _, err := p.Acquire(t.Context()); !errors.As(err, &size) || size.Size != 4097 || size.Want != 4096 {
-				t.Errorf("%s: %v", p.name, err)
-			} else {
-				shared.Says(t, err, "4097", "4096", "Slots")
-			}
-		}
-		s.size = 4
-		if !held.Valid() {
-			t.Error("the permit that was held is lost")
-		}
-		shared.Must(t, b.Resize(t.Context(), 4))
-		p := b.acquire()
-		if got := p.Slot().Number(); got != 1 {
-			t.Errorf("slot %d", got)
-		}
-		s.release(p)
-		s.release(held)
 	})
 }

@@ -3,7 +3,6 @@ package semaphore_test
 import (
 	"context"
 	"errors"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,19 +17,8 @@ import (
 // keeps all permits that were handed out, and looks at them whenever another is.
 type stage struct {
 	*shared.Stage
-	size    int      // of the semaphore
+	ledger
 	servers []string // to which clients connect; all if there are none
-
-	mu      sync.Mutex // guards what follows
-	permits []owned
-	slots   map[int]int64 // the last token of each slot
-	order   []string      // who was admitted
-	expels  bool          // an administrator takes the whole path away: nothing is promised
-}
-
-type owned struct {
-	*semaphore.Permit
-	who string
 }
 
 const (
@@ -43,7 +31,7 @@ const (
 // onStage runs f in a bubble, with a semaphore of that size.
 func onStage(t *testing.T, size int, cfg zktest.Config, f func(t *testing.T, s *stage)) {
 	t.Helper()
-	shared.On(t, cfg, func(x *shared.Stage) { f(x.T, &stage{Stage: x, size: size, slots: map[int]int64{}}) })
+	shared.On(t, cfg, func(x *shared.Stage) { f(x.T, &stage{Stage: x, ledger: ledger{size: size}}) })
 }
 
 // A process is one process with the semaphore.
@@ -87,7 +75,7 @@ func (p *process) begin(n int) <-chan *semaphore.Permit {
 	return shared.Begin(p.s.Stage, p.name, func(ctx context.Context) (*semaphore.Permit, error) {
 		permit, err := p.AcquireN(ctx, n)
 		if err == nil {
-			p.s.check(p.name, permit)
+			p.s.check(p.s.T, p.name, permit)
 		}
 		return permit, err
 	})
@@ -100,39 +88,6 @@ func (p *process) queue() <-chan *semaphore.Permit {
 	got := p.begin(1)
 	p.s.Eventually("place in line", func() bool { return p.count(semaphore.EventJoined) > joined })
 	return got
-}
-
-// check compares a permit with all that were handed out before. A permit's Valid goes from true to
-// false once, so looking at all whenever one begins finds every moment with too many.
-func (s *stage) check(who string, permit *semaphore.Permit) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.order = append(s.order, who)
-	s.permits = append(s.permits, owned{permit, who})
-	valid, names := 0, []string{}
-	taken := map[int]string{}
-	for _, p := range s.permits {
-		if !p.Valid() {
-			continue
-		}
-		valid += p.N()
-		names = append(names, p.who)
-		for _, slot := range p.Slots() {
-			if other, ok := taken[slot.Number()]; ok && !s.expels {
-				s.T.Errorf("%s and %s have slot %d", other, p.who, slot.Number())
-			}
-			taken[slot.Number()] = p.who
-		}
-	}
-	if valid > s.size && !s.expels {
-		s.T.Errorf("%d of %d permits are valid: those of %v", valid, s.size, names)
-	}
-	for _, slot := range permit.Slots() {
-		if before := s.slots[slot.Number()]; before >= slot.Token() {
-			s.T.Errorf("%s has slot %d with token %d after %d", who, slot.Number(), slot.Token(), before)
-		}
-		s.slots[slot.Number()] = slot.Token()
-	}
 }
 
 // below lists the znodes below a directory of the semaphore.

@@ -1,0 +1,177 @@
+package semaphore_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/await"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
+	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+func TestWhoSaysAnotherSizeIsRefused(t *testing.T) {
+	refused := func(t *testing.T, x *contest) {
+		errs, held := make(chan error, 2), make(chan *semaphore.Permit, 2)
+		for i, size := range []int{10, 20} { // on a fresh path, at the same time
+			c := x.at(x.Client(session.Config{}), fmt.Sprint(i), size)
+			go func() {
+				p, err := c.Acquire(await.Context(t))
+				if err == nil {
+					held <- p
+				}
+				errs <- err
+			}()
+		}
+		var refused error
+		for range 2 {
+			if err := <-errs; err != nil {
+				if refused != nil {
+					t.Errorf("both are refused: %v, %v", refused, err)
+				}
+				refused = err
+			}
+		}
+		var size *semaphore.SizeError
+		if !errors.As(refused, &size) || size.Size+size.Want != 30 || !strings.Contains(refused.Error(), "10") ||
+			!strings.Contains(refused.Error(), "20") || !strings.Contains(refused.Error(), "New") {
+			t.Errorf("refused: %v; want it to tell of both sizes and of New", refused)
+		}
+		x.release(<-held)
+	}
+	for seed := range int64(20) {
+		onSimulated(t, 10, zktest.Config{Seed: seed, Jitter: 3 * time.Millisecond}, refused)
+	}
+	onBoth(t, 10, refused)
+}
+
+func TestASizeOfZeroIsThatOfThePath(t *testing.T) {
+	onBoth(t, 3, func(t *testing.T, x *contest) {
+		any := x.at(x.Client(session.Config{}), "any", 0)
+		var size *semaphore.SizeError
+		if _, err := any.Acquire(await.Context(t)); !errors.As(err, &size) || size.Size != 0 {
+			t.Errorf("without a path: %v", err)
+		}
+		x.release(x.contender("a").acquire())
+		x.CaughtUp(any.client)
+		p := any.acquire()
+		if any.Size() != 3 {
+			t.Errorf("size %d", any.Size())
+		}
+		x.release(p)
+	})
+}
+
+func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
+	onBoth(t, 3, func(t *testing.T, x *contest) {
+		a, b := x.contender("a"), x.contender("b")
+		held := []*semaphore.Permit{a.acquire(), a.acquire(), a.acquire()}
+		var waiting []<-chan *semaphore.Permit
+		for i := range 4 {
+			waiting = append(waiting, x.contender(fmt.Sprint("w", i)).queue())
+		}
+		x.Pass(contestD)
+		shared.Must(t, a.Resize(await.Context(t), 1))
+		x.release(held[0])
+		x.release(held[1])
+		if !x.empty(waiting[0], 5*contestT) {
+			t.Fatal("admitted although one of one is held")
+		}
+		x.size = 5
+		shared.Must(t, b.Resize(await.Context(t), 5))
+		for i := range 4 {
+			held = append(held, <-waiting[i])
+		}
+		var tokens []int64
+		for _, p := range held[3:] {
+			tokens = append(tokens, p.Token())
+		}
+		if !slices.IsSorted(tokens) {
+			t.Errorf("tokens %v of those who waited in this order", tokens)
+		}
+		shared.Must(t, a.Resize(await.Context(t), 1))
+		last := x.contender("last")
+		x.CaughtUp(last.client)
+		// The error is about the size that New was given, not about the 2 permits.
+		if _, err := last.AcquireN(await.Context(t), 2); !isA[*semaphore.SizeError](err) || !strings.Contains(err.Error(), "New was given") {
+			t.Errorf("two of one: %v", err)
+		}
+		for _, p := range held[2:] {
+			x.release(p)
+		}
+	})
+}
+
+// An AcquireN of two would wait for ever when the size becomes one, and so would all behind it.
+func TestWhoWaitsForMoreThanThereAreIsToldSo(t *testing.T) {
+	onBoth(t, 2, func(t *testing.T, x *contest) {
+		a, b, c := x.contender("a"), x.contender("b"), x.contender("c")
+		held := a.acquire()
+		got := make(chan error, 1)
+		go func() {
+			_, err := b.AcquireN(await.Context(t), 2)
+			got <- err
+		}()
+		b.next(semaphore.EventJoined, 1)
+		waiting := c.queue()
+		shared.Must(t, a.Resize(await.Context(t), 1))
+		var size *semaphore.SizeError
+		if err := <-got; !errors.As(err, &size) || size.Size != 1 || size.Want != 2 || !strings.Contains(err.Error(), "has 1 permits, and 2 were asked for") {
+			t.Errorf("error %v", err)
+		}
+		x.release(held)
+		x.release(<-waiting)
+	})
+}
+
+// An empty path, as Curator makes it, gets a record; a lease that is longer than the record's is
+// refused.
+func TestAPathThatAnotherLibraryHasMade(t *testing.T) {
+	onBoth(t, 1, func(t *testing.T, x *contest) {
+		for _, dir := range []string{"locks", "leases"} {
+			x.Make(x.path + "/" + dir)
+		}
+		theirs, err := x.Admin.Create(t.Context(), x.path+"/leases/_c_0f3b1c9e-7a52-4e1d-9a6b-2c8d4f5e6a7b-lease-", nil, zk.FlagEphemeralSequential, nil)
+		shared.Must(t, err)
+		a := x.contender("a")
+		got := a.queue()
+		a.atFront()
+		if !x.empty(got, 3*contestT) {
+			t.Fatal("two of one")
+		}
+		x.Soon("who waits for a permit that has no lease", func() {
+			x.Delete(theirs)
+			x.release(<-got)
+		})
+		x.nobodyWaited()
+		b := x.at(x.Client(session.Config{Lease: contestT / 2}), "b", 1)
+		x.CaughtUp(b.client)
+		var lease *recipe.LeaseError
+		if _, err := b.Acquire(await.Context(t)); !errors.As(err, &lease) {
+			t.Errorf("a lease that is too long: %v", err)
+		}
+	})
+}
+
+// Nobody waits for the lease of a Resize, because it is over with the multi that writes the size.
+func TestAResizeDelaysNobody(t *testing.T) {
+	onBoth(t, 1, func(t *testing.T, x *contest) {
+		a := x.contender("a")
+		x.release(a.acquire())
+		for _, x.size = range []int{3, 2, 1} {
+			shared.Must(t, a.Resize(await.Context(t), x.size))
+		}
+		b := x.contender("b")
+		x.CaughtUp(b.client)
+		x.Soon("who comes after the last", func() { x.release(b.acquire()) })
+		x.nobodyWaited()
+	})
+}

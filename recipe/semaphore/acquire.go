@@ -204,13 +204,13 @@ func (a *acquiring) standInLine(ctx context.Context, s *session.Session) (*Permi
 	a.log.Debug("joined", "session", feed.Hex(s.ID()), "node", st.Path(), "ahead", st.Position())
 	a.send(Event{Kind: EventJoined, Session: s.ID(), Node: st.Path(), Position: st.Position()})
 	if err = a.reachFront(ctx, st); err != nil {
-		_ = st.Leave(ctx, err == line.ErrGone)
+		a.left(s, st.Path(), st.Leave(ctx, err == line.ErrGone))
 		return nil, err
 	}
 	st.Lead()
 	p, err := a.enter(ctx, s, true)
 	if err != nil {
-		_ = st.Leave(ctx, false)
+		a.left(s, st.Path(), st.Leave(ctx, false))
 		return nil, err
 	}
 	st.Abandon() // the permit need not wait for that
@@ -338,9 +338,13 @@ func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
 
 // leave deletes the znodes of a place.
 func (s *Semaphore) leave(ctx context.Context, p *place) {
-	left := stay.Leave(ctx, s.clock, p.s, p, false)
-	s.log.Debug("left", feed.WithErr(left, "session", feed.Hex(p.s.ID()), "node", p.Path())...)
-	s.send(Event{Kind: EventLeft, Session: p.s.ID(), Node: p.Path(), Err: left})
+	s.left(p.s, p.Path(), stay.Leave(ctx, s.clock, p.s, p, false))
+}
+
+// left tells that a znode is gone, or why it is not.
+func (s *Semaphore) left(at *session.Session, node string, err error) {
+	s.log.Debug("left", feed.WithErr(err, "session", feed.Hex(at.ID()), "node", node)...)
+	s.send(Event{Kind: EventLeft, Session: at.ID(), Node: node, Err: err})
 }
 
 // tell reports what has changed while this call waits for others. Each older permit counts, but in

@@ -168,11 +168,14 @@ func (c *contender) giveUp() {
 	n, before := c.count(semaphore.EventJoined)+1, c.x.standing()
 	given := make(chan error, 1)
 	go func() { _, err := c.Acquire(ctx); given <- err }()
-	c.next(semaphore.EventJoined, n)
+	joined := c.next(semaphore.EventJoined, n)
 	cancel()
 	if err := <-given; !errors.Is(err, context.Canceled) {
 		c.x.T.Errorf("%s gave up with %v", c.name, err)
 	}
+	c.events.Next(c.x.T, "event of leaving of "+c.name, 0, 1, func(ev semaphore.Event) bool {
+		return ev.Kind == semaphore.EventLeft && ev.Node == joined.Node
+	})
 	await.Until(c.x.T, "end of its znodes", func() bool { return c.x.standing() == before })
 }
 

@@ -108,3 +108,37 @@ func TestWhoGivesUpTellsWhoWasAhead(t *testing.T) {
 		release(t, held)
 	})
 }
+
+// Many contenders give up at the same time. Each writes into the record that it has left, and all
+// but one of them find that another has written there meanwhile. Real servers that are busy may
+// take longer for that than a departure waits.
+func TestManyThatGiveUpTogetherDelayNobody(t *testing.T) {
+	onSimulated(t, func(t *testing.T, x *contest) {
+		const n = 30
+		held := x.contender("holder").acquire()
+		ctx, cancel := context.WithCancel(t.Context())
+		var all []*contender
+		given := make(chan error, n)
+		for i := range n {
+			c := x.contender(fmt.Sprint(i))
+			go func() { _, err := c.Acquire(ctx); given <- err }()
+			all = append(all, c)
+		}
+		for _, c := range all {
+			c.next(lock.EventJoined, 1)
+		}
+		cancel()
+		for range n {
+			want(t, <-given, context.Canceled)
+		}
+		for _, c := range all {
+			c.next(lock.EventLeft, 1)
+		}
+		next := x.contender("next").queue()
+		x.Soon("the next holder", func() {
+			release(t, held)
+			release(t, <-next)
+		})
+		x.nobodyWaited()
+	})
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -130,14 +131,19 @@ func (p *Place) passed(ctx context.Context, i int, asked *bool) error {
 	return p.skip(ctx)
 }
 
-// leaveAttempts bounds how often a candidate tries to announce its departure without the loss of
-// what others write into the record at the same time. A candidate that reads no announcement waits
-// for a lease.
-const leaveAttempts = 3
-
-// readerAttempts is the same for a reader that has led: no writer settles its number for it, and
-// many readers may leave at the same time. One of them succeeds each time.
-const readerAttempts = 30
+const (
+	// holderAttempts bounds how often a writer that has led tries to announce its departure without
+	// the loss of what others write into the record at the same time. Then it writes it at any
+	// version, so that the next holder need not wait for it.
+	holderAttempts = 3
+	// leaveAttempts is the same for the others. Nobody settles their numbers for them, and a
+	// candidate that reads no announcement waits for a lease. Many may leave at the same time, and
+	// one of them succeeds each time.
+	leaveAttempts = 40
+	// Delays between the attempts of the others, after as many as a holder makes.
+	firstLeave   = 2 * time.Millisecond
+	longestLeave = 50 * time.Millisecond
+)
 
 // Leave deletes the own znode. It tries again until the znode is gone, ctx ends, or the session is
 // over. A holder must have stopped before, because Leave announces that it has. The place must not
@@ -172,10 +178,14 @@ func (p *Place) announce(ctx context.Context) (ok bool) {
 		return false
 	}
 	attempts := leaveAttempts
-	if p.led && p.shared {
-		attempts = readerAttempts
+	if p.led && !p.shared {
+		attempts = holderAttempts
 	}
+	pause := retry.New(p.cfg.Clock, firstLeave, longestLeave)
 	for i := range attempts {
+		if i >= holderAttempts && pause.Wait(ctx) != nil {
+			return false
+		}
 		if i > 0 || !p.led { // else what is known is enough: mostly nobody has written since
 			if p.refresh(ctx) != nil || !p.ours {
 				return false

@@ -11,12 +11,14 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // program is a contender at work.
 type program struct {
 	*example.Program
 	options
+	client   *session.Client
 	means    means
 	out      *lines.Output
 	commands chan string // from stdin: "acquire" and "release"
@@ -31,6 +33,7 @@ func (p *program) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.client = client
 	p.id = example.ID(p.id)
 	if p.means, err = recipes[p.recipe](client, p); err != nil {
 		return example.Mistake(err)
@@ -102,6 +105,9 @@ func (p *program) get(ctx context.Context) (holding, error) {
 
 // keep holds the lock until its time is over, it is lost, or ctx ends. It beats meanwhile.
 func (p *program) keep(ctx context.Context, h holding) {
+	if s, err := p.client.Session(h.Context()); err == nil {
+		p.out.Session(s.ID(), p.client) // before the line about what is held in it
+	}
 	p.out.Write("acquired", append([]any{"token", h.Token(), "deadline", h.Remaining}, slotOf(h)...)...)
 	var over <-chan time.Time
 	if p.hold > 0 {

@@ -35,7 +35,6 @@ type candidate struct {
 	election *election.Election
 	out      *lines.Output
 	term     atomic.Pointer[election.Term] // from its "elected" to its "deposed" line
-	session  int64                         // told last
 }
 
 // Main runs a program as a candidate, and ends it: with 0 after a signal, "quit" or -help, with 1
@@ -136,10 +135,7 @@ func word(r recipe.Reason) string {
 func (c *candidate) tell(ev election.Event) {
 	switch ev.Kind {
 	case election.EventJoined:
-		if ev.Session != c.session {
-			c.out.Session(ev.Session, c.client)
-		}
-		c.session = ev.Session
+		c.out.Session(ev.Session, c.client)
 		c.out.Write("joined", "node", ev.Node, "position", ev.Position)
 	case election.EventHeir:
 		c.out.Write("heir")

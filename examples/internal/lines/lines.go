@@ -29,9 +29,10 @@ func Now() int64 { return history.Now() }
 
 // Output writes lines, each with one Write.
 type Output struct {
-	id string
-	mu sync.Mutex // guards w, and makes the order of the lines that of their stamps
-	w  io.Writer
+	id      string
+	mu      sync.Mutex // guards what follows, and makes the order of the lines that of their stamps
+	w       io.Writer
+	session int64 // that of the latest line about one
 }
 
 // New returns an Output for the lines of id.
@@ -56,6 +57,11 @@ func (o *Output) WriteIf(ok func() bool, event string, fields ...any) {
 	if !ok() {
 		return
 	}
+	o.write(now, event, fields)
+}
+
+// write writes a line. The caller holds o.mu.
+func (o *Output) write(now int64, event string, fields []any) {
 	line := fmt.Appendf(nil, `{"t":%d,"id":%s,"event":%s`, now, quote(o.id), quote(event))
 	for i := 0; i < len(fields); i += 2 {
 		value := fields[i+1]
@@ -80,11 +86,17 @@ func quote(v any) []byte {
 // Fail writes an error.
 func (o *Output) Fail(err error) { o.Write("error", "error", err.Error()) }
 
-// Session writes a session. Its id is written as in ZooKeeper's logs: as a number it is too large
-// for many readers of JSON.
+// Session writes a session, unless the latest line about one was about this one. Its id is written
+// as in ZooKeeper's logs: as a number it is too large for many readers of JSON.
 func (o *Output) Session(id int64, client *session.Client) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.session == id {
+		return
+	}
+	o.session = id
 	s := client.Status()
-	o.Write("session", "session", fmt.Sprintf("0x%x", uint64(id)), "timeout_ms", s.Timeout.Milliseconds(), "lease_ms", s.LeaseTime.Milliseconds())
+	o.write(Now(), "session", []any{"session", fmt.Sprintf("0x%x", uint64(id)), "timeout_ms", s.Timeout.Milliseconds(), "lease_ms", s.LeaseTime.Milliseconds()})
 }
 
 // ExitWithin is how long leaving may last after a signal or "quit". A supervisor waits for it, and

@@ -151,7 +151,7 @@ var mayImport = map[string][]string{
 	"watch":                   {"session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe":                  {"recipe", "watch", "session", "internal/clock", "internal/enum", "internal/feed", "internal/notify", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/flight":  {},
-	"recipe/internal/line":    {"recipe/.", "recipe/internal/flight", "session", "internal/clock", "internal/enum", "internal/notify", "github.com/go-zookeeper/zk"},
+	"recipe/internal/line":    {"recipe/.", "recipe/internal/flight", "session", "internal/clock", "internal/enum", "internal/notify", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/cache":            {"recipe/.", "session", "internal/clock", "internal/enum", "internal/feed", "internal/notify", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/election":         {"recipe/.", "recipe/internal", "watch", "session", "internal/clock", "internal/enum", "internal/feed", "internal/notify", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/ident":   {"github.com/go-zookeeper/zk"},

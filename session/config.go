@@ -45,9 +45,9 @@ type Config struct {
 
 	// Dial makes the network connections, in place of TCP: for proxies and tests. It gets each
 	// server as host:port, just as the connect string has it. It must return by the end of its
-	// context. A write must not wait while the requests without an answer have at most 8 KiB
-	// together: the buffer of a socket has room for that. The goroutine that makes a request writes
-	// it, and the context of the request cannot end that write.
+	// context. While at most 8 KiB of requests have no answer yet, Write must not block: the buffer
+	// of a socket has room for that. The goroutine that makes a request writes it, and the context
+	// of the request cannot end that write.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// TLS, if set, is used with every server. The certificate is verified for the server's name in

@@ -66,8 +66,8 @@
 //     12 s. An attempt that is refused at once does not count.
 //   - A server never answers a handshake. A follower answers only one of several handshakes of a
 //     session that it validates at the same time, and that may be one that the session has given
-//     up. So with a [Hold] whose lease is over, an attempt gets at most as long as no server has
-//     answered before, and at least what it gets while a lease runs.
+//     up. So with a [Hold] whose lease is over, an attempt gets no more time than has passed since
+//     a server last answered, and no less than it gets while a lease runs.
 //   - No server can be used: between two rounds of attempts the session waits up to 2 s, less with
 //     a short T, and up to D/4 with a [Hold]. [Client.Status] tells each one's last failure.
 //   - The session expires: it is over, and its leases are over, too. All calls return, and the

@@ -200,9 +200,9 @@ func (s *Session) finish(reason error) {
 // But a handshake may also never be answered: of several handshakes of one session a follower
 // answers only the one that it has read last, if it validates them at the same time
 // (Learner.pendingRevalidations). That may be one that was given up while the server stood still:
-// afterwards the server reads its connections in any order. So a session that holds places waits at
-// most as long as no server has answered before. It must connect soon after the servers can be used
-// again.
+// afterwards the server reads its connections in any order. So a session that holds places, and has
+// no lease any more, waits no longer than the time since a server last answered. It must connect
+// soon after the servers can be used again.
 func (s *Session) patience(n int) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,7 +27,7 @@ const faultLines = 4
 // fault ends leaderships.
 type fault struct {
 	name   string
-	within func(D time.Duration) time.Duration // the next one leads, by the rules
+	within func(D time.Duration) time.Duration // the next one should lead
 	// servers returns the connect strings of a leader and of the others. Default: all servers.
 	servers func(*struck) (leader, others string, err error)
 	// strike breaks something in all elections at the same time, and notes when.
@@ -62,9 +62,9 @@ func measureFaults(l *lab) error {
 	if l.ensemble.External() {
 		return errors.New("the servers are not ours to freeze")
 	}
-	// Up to 3.8.4 and 3.9.1 an ensemble that has stood still for longer than syncLimit may never
-	// commit again: an acknowledgement of a proposal that overtakes that of NEWLEADER is lost. So
-	// syncLimit is longer than any standstill here.
+	// Before 3.8.5, and in 3.9.0 and 3.9.1, an ensemble that has stood still for longer than
+	// syncLimit may never commit again: an acknowledgement of a proposal that overtakes that of
+	// NEWLEADER is lost. So syncLimit is longer than any standstill here.
 	e, err := ensemble.Start(l.ctx, ensemble.Config{Tick: 2 * time.Second, SyncLimit: 10})
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func measureFaults(l *lab) error {
 func (l *lab) measureFaults() error {
 	t := table{
 		title: "Default limits of session timeouts, from the fault (or the servers' return) until the next one leads:",
-		head:  []string{"fault", "lease D", "timeout T", "times", "p50, x D", "max, x D", "by the rules at most", "max, ms", "zk.Lock, p50, ms"},
+		head:  []string{"fault", "lease D", "timeout T", "times", "p50, x D", "max, x D", "asked at most", "max, ms", "zk.Lock, p50, ms"},
 	}
 	storm := table{
 		title: "Requests per second at all servers, around a standstill of 2 D:",

@@ -29,9 +29,10 @@ type Config struct {
 	// InitLimit and SyncLimit are in ticks; default 20 and 10 (5 s at the default tick). SyncLimit
 	// is how long a follower that hears nothing of its leader goes on answering reads. When all
 	// servers are frozen for longer than that, the followers leave their leader and follow it anew.
-	// Until 3.8.5 and 3.9.2 the ensemble may then never commit again: a learner sends its
-	// acknowledgement of a pending proposal while it still owes the one of NEWLEADER, and the
-	// leader takes the first for the second (Learner.syncWithLeader, Leader.waitForNewLeaderAck).
+	// Before 3.8.5, and in 3.9.0 and 3.9.1, the ensemble may then never commit again: a learner
+	// sends its acknowledgement of a pending proposal while it still owes the one of NEWLEADER, and
+	// the leader takes the first for the second (Learner.syncWithLeader,
+	// Leader.waitForNewLeaderAck).
 	InitLimit, SyncLimit int
 	// MinSessionTimeout and MaxSessionTimeout bound what a client is granted; default: the server's
 	// own, 2 and 20 ticks.

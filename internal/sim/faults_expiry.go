@@ -73,8 +73,8 @@ func (w *world) delayExpiry(lag time.Duration) {
 }
 
 // loseTouch lets two beats of a leader succeed of which the ZooKeeper leader does not hear, and
-// then isolates the process and its server. The session expires sooner than a lease that counts
-// from the second beat would say, if that lasted for nearly the session timeout.
+// then isolates the process and its server. So the session expires less than T after the
+// second beat. A lease of nearly T that begins at that beat would last longer.
 func loseTouch(w *world, _ *zktest.Server, rng *rand.Rand) (end func()) {
 	w.atFollower(w.leading(rng), func(p *proc, _, follower *zktest.Server) {
 		rule := w.ens.On(zktest.Match{Host: p.name}, zktest.LoseTouch)

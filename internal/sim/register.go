@@ -84,8 +84,8 @@ func (r *register) expel() {
 	r.void = true
 }
 
-// number is a register in place of whose number one writes another, and which nobody writes while
-// it is read.
+// number is the model of a register. A write succeeds if the number is still the one that the
+// writer has read. Nobody writes between the two reads of a reader.
 var number = porcupine.Model{
 	Init: func() any { return int64(0) },
 	Step: func(state, input, output any) (bool, any) {
@@ -101,7 +101,7 @@ func (r *register) linearizable() bool {
 	return r.void || porcupine.CheckOperations(number, r.known())
 }
 
-// known is the operations of which is known that they were carried out. A write whose outcome is
+// known returns the operations that are known to have been carried out. A write whose outcome is
 // unknown was carried out, at any time since its beginning, if somebody has read its number. If
 // nobody has, it makes no difference to anybody.
 func (r *register) known() (all []porcupine.Operation) {

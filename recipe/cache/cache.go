@@ -153,10 +153,13 @@ func (c *Cache) Close() {
 	<-c.done
 }
 
-// Err returns why the cache has ended, or nil while it has not. It is a [*TooLargeError]; a
-// [*recipe.PermanentError] if the servers refused, before the first complete state, what no retry
-// can cure; the reason for which the client was closed; or, after Close, an error that wraps
-// [session.ErrClosed].
+// Err returns why the cache has ended, or nil while it has not. It is one of these:
+//
+//   - a [*TooLargeError];
+//   - a [*recipe.PermanentError], if the servers refused a request before the first complete state,
+//     and no retry can cure that;
+//   - the reason for which the client was closed;
+//   - after Close, an error that wraps [session.ErrClosed].
 func (c *Cache) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -59,7 +59,7 @@ type Config struct {
 
 	// DrainTimeout is how long a term that has ended waits for the callback to return. After that
 	// the znode is deleted even if the callback has not returned. Close and a cancelled Run may
-	// take as long. Default 30 s.
+	// take as long. Default 30 s, at most 24 h.
 	DrainTimeout time.Duration
 
 	// Healthy, if set, is called every HealthEvery. If it returns an error, the candidate resigns

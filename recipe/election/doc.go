@@ -112,11 +112,11 @@
 //
 // The delay before a candidate enters the line again is
 //
-//	after Term.Resign             none
-//	after the first short term    about 50 ms
-//	after each further one        longer, up to some 10 s
-//	after a stay of T or longer   about 50 ms again
-//	when nobody is in the line    100 ms at most, or D/8 if that is shorter
+//	after Term.Resign                    none
+//	after the first term shorter than T  about 50 ms
+//	after each further one               longer, up to some 10 s
+//	after a term of T or longer          about 50 ms again
+//	when nobody is in the line           100 ms at most, or D/8 if that is shorter
 //
 // So a callback that always fails is called about every 100 ms, for ever, if no other candidate
 // stands in the line, or if all others fail, too. To prevent that, let the callback wait for its

@@ -22,9 +22,9 @@ import (
 // Observer follows who leads an election, without standing in it. It tells a past state. Only a
 // [Term] lets a process act as the leader. It needs READ on the path. If it may not read a leader's
 // znode, it reports the leader as hidden, and notices its end within a quarter of the session
-// timeout. If it may not read the path, it ends with a [*recipe.PermanentError], but only if it has
-// not yet known who leads. Later that may be so for a while only: a line in the log says it, once,
-// and the observer tries again at least every 15 s. All methods may be called from any goroutine.
+// timeout. If it may not read the path from the beginning, it ends with a [*recipe.PermanentError].
+// If it may not read it later, it goes on: the log says so once each time, and the observer tries
+// again at least every 15 s. All methods may be called from any goroutine.
 type Observer struct {
 	client  *session.Client
 	path    string

@@ -58,9 +58,9 @@
 //
 // Two members with one ID, when the earlier one finds out that the later one has replaced it:
 //
-//	the later one's znode is there  the earlier one gets ErrReplaced
-//	the later one has left          nobody gets it; the earlier one is listed again
-//	the later one's session is lost the earlier one is listed again; the later one gets ErrReplaced
+//	the later one's znode is there    the earlier one gets ErrReplaced
+//	the later one has left            nobody gets it; the earlier one is listed again
+//	the later one's session is lost   the earlier one is listed again; the later one gets ErrReplaced
 //
 // Credentials. A former znode may have been made with credentials that the new member does not
 // have. Servers from 3.7.3, 3.8.4 and 3.9.2 on do not tell whose it is. Then Join tries until that

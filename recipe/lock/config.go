@@ -54,7 +54,7 @@ type Config struct {
 
 	// DrainTimeout is how long the lock waits for the release of a Held that has ended before, for
 	// example because Do's context ended or the client was closed. After that its znode is deleted
-	// without the release. Default 30 s.
+	// without the release. Default 30 s, at most 24 h.
 	DrainTimeout time.Duration
 
 	// Reentrant lets Acquire succeed at once under a context of a [Held] of the same lock. The lock

@@ -130,7 +130,7 @@ const (
 type hearing struct {
 	owners     map[string]int64 // by name, as far as they are known
 	persistent map[string]bool  // names of those that do not end with a session
-	hidden     map[string]bool  // names of those of which the server does not tell us that
+	hidden     map[string]bool  // names of those whose owner the server does not tell us
 	listeners  map[int64]*session.Listener
 	heard      []heard
 	refused    bool // we are not permitted to take over

@@ -39,8 +39,7 @@ type Config struct {
 
 	// DrainTimeout is how long a permit that has ended before its Release waits for it, for example
 	// because Do's context ended or the client was closed. After that its znode is deleted without
-	// the release. Close of the client may take as long. Default 30 s, at
-	// most 24 h.
+	// the release. Close of the client may take as long. Default 30 s, at most 24 h.
 	DrainTimeout time.Duration
 
 	// OnEvent, if set, is called with every event, in order and one at a time, from a goroutine

@@ -84,7 +84,12 @@ func ExampleEnsemble_On() {
 // A follower that is cut off from the others shows its clients old data. Here the leader has
 // expired a session, and the follower still tells the client of that session that its znode exists.
 func ExampleServer_Isolate() {
-	e, err := zktest.New(zktest.Config{Servers: 3, SyncLimit: 1000})
+	expired := make(chan struct{})
+	e, err := zktest.New(zktest.Config{Servers: 3, SyncLimit: 1000, OnCommit: func(c zktest.Commit) {
+		if c.Op == zktest.OpCloseSession {
+			close(expired)
+		}
+	}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -97,9 +102,7 @@ func ExampleServer_Isolate() {
 		log.Fatal(err)
 	}
 	follower.Isolate()
-	for len(e.Sessions()) > 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	<-expired
 	here, _, err := conn.Exists("/leader")
 	fmt.Println("at the follower:", here, err)
 	fmt.Println("at the leader:", len(e.Leader().Nodes()) == 1)

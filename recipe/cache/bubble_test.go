@@ -190,8 +190,8 @@ func (b *bubble) reads() int {
 // offline runs f while the client of the caches is cut off.
 func (b *bubble) offline(f func()) {
 	b.t.Helper()
+	b.host.Hold() // first: otherwise the client may connect again before it
 	b.host.Cut()
-	b.host.Hold()
 	f()
 	b.host.Heal()
 }

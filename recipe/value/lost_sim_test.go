@@ -211,8 +211,8 @@ func TestACallerThatDoesNotWait(t *testing.T) {
 				rule := s.On(zktest.Match{Op: zktest.OpMulti, Host: "a", Nth: 1}, c.effect)
 				go func() { <-rule.Fired(); cancel() }()
 			} else {
+				s.Host("a").Hold() // first: otherwise the client may connect again before it
 				s.Host("a").Cut()
-				s.Host("a").Hold()
 				await.Sleep(stageT / 8) // the client notices
 				go func() { time.Sleep(stageT / 8); cancel() }()
 			}

@@ -22,8 +22,9 @@ type Servers interface {
 // OnBoth runs a test twice: in a bubble on simulated servers, and then on real servers, unless
 // package need skips that. three starts or finds the real servers: it is ensemble.Common, or calls
 // ensemble.Shared. The test has to use the testing.T that it gets, the Dial of the servers, and
-// paths of its own. It may ask whether the servers are a *Stage or an *ensemble.Ensemble only to
-// look at what no client sees. What only a bubble can show is for Site.Pass and Site.Soon.
+// paths of its own, as Path returns them. It may ask whether the servers are a *Stage or an
+// *ensemble.Ensemble only to look at what no client sees. What only a bubble can show is for
+// Site.Pass and Site.Soon.
 func OnBoth(t *testing.T, three func(ensemble.TB) *ensemble.Ensemble, test func(t *testing.T, servers Servers)) {
 	t.Helper()
 	t.Run("zktest", func(t *testing.T) {

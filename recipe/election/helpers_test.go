@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,7 +51,10 @@ var patient = session.Config{Timeout: time.Minute, Lease: 30 * time.Second}
 // patience guards against hanging; nothing is measured by it.
 const patience = await.Bound
 
-var within = await.Context
+var (
+	within  = await.Context
+	pathFor = shared.Path
+)
 
 // open returns a client of these servers, or of proxies in front of them. It is closed when the
 // test ends.
@@ -103,17 +105,6 @@ func ours() string {
 		}
 	}
 	return strings.Join(found, "\n\n")
-}
-
-var (
-	pathsFor sync.Map // by *testing.T
-	pathRuns atomic.Int64
-)
-
-// pathFor is a path of the test's own, another one each time that the test runs.
-func pathFor(t *testing.T) string {
-	path, _ := pathsFor.LoadOrStore(t, fmt.Sprintf("/%s-%d", strings.NewReplacer("/", "-", "#", "-").Replace(t.Name()), pathRuns.Add(1)))
-	return path.(string)
 }
 
 // events collects what a candidate tells and lets tests wait for it.

@@ -185,14 +185,23 @@ func TestAHiddenContenderAheadIsPolled(t *testing.T) {
 		a.term()
 		// The path was made with the session's ACL: open it to all.
 		shared.SetACL(t, e, path, zk.WorldACL(zk.PermAll), session.Digest("other", "secret"))
-		b := run(t, open(t, e, session.Config{}), path, "b", election.Config{})
+		b := run(t, open(t, e, session.Config{}), path, "b", election.Config{FollowLeader: true})
 		b.events.wait(election.EventHeir, 1)
+		if ev := b.events.wait(election.EventLeaderChanged, 1); !same(ev.Leader, hidden(a.Status().Node)) || ev.Token != 0 {
+			t.Errorf("told of %+v, token %d; want %s, hidden", ev.Leader, ev.Token, a.Status().Node)
+		}
 		line, err := b.Candidates(within(t))
 		if err != nil || len(line) != 2 || !line[0].Hidden || line[0].ID != "" || line[0].Token != 0 || line[1].Hidden || line[1].ID != "b" {
 			t.Errorf("candidates %+v, %v", line, err)
 		}
 		a.stop()
-		b.term()
+		next := b.term()
+		ev := b.events.Next(t, "event of the next leader", 0, 1, func(ev election.Event) bool {
+			return ev.Kind == election.EventLeaderChanged && ev.Leader.ID == "b"
+		})
+		if ev.Leader.Hidden || ev.Token != next.Token() {
+			t.Errorf("told of %+v, token %d; want b, token %d", ev.Leader, ev.Token, next.Token())
+		}
 	})
 }
 

@@ -3,6 +3,10 @@ package lock_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,6 +17,7 @@ import (
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 func TestALockGoesFromOneToTheNext(t *testing.T) {
@@ -121,6 +126,49 @@ func TestCleanupDeletesTheEmptyPath(t *testing.T) {
 			release(t, h)
 			if x.Exists(x.path) {
 				t.Fatalf("round %d: the path is there still", i)
+			}
+		}
+	})
+}
+
+// There is one path for each object, and many objects. A path stays only where somebody else has
+// put a znode below it. The data of a path go with it.
+func TestCleanupOfManyPaths(t *testing.T) {
+	onBoth(t, func(t *testing.T, x *contest) {
+		const kept, withData, all = 5, 10, 210
+		client := x.Client(session.Config{})
+		path := func(i int) string { return fmt.Sprintf("%s/object-%03d", x.Dir, i) }
+		var want []string
+		for i := range kept {
+			x.Make(path(i) + "/below")
+			want = append(want, strings.TrimPrefix(path(i), x.Dir+"/"))
+		}
+		for i := kept; i < withData; i++ { // a contender that finds them waits for a lease
+			_, err := x.Admin.Create(await.Context(t), path(i), []byte("of somebody else"), 0, nil)
+			shared.Must(t, err)
+		}
+		var tokens [all]int64
+		for round := range 2 {
+			var working sync.WaitGroup
+			for i := range all {
+				working.Go(func() {
+					l, err := lock.New(client, path(i), lock.Config{Cleanup: true})
+					shared.Must(t, err)
+					err = l.Do(await.Context(t), func(_ context.Context, h *lock.Held) error {
+						if h.Token() <= tokens[i] {
+							t.Errorf("%s, round %d: token %d after %d", path(i), round, h.Token(), tokens[i])
+						}
+						tokens[i] = h.Token()
+						return nil
+					})
+					if err != nil {
+						t.Errorf("%s, round %d: %v", path(i), round, err)
+					}
+				})
+			}
+			working.Wait()
+			if left := slices.Sorted(slices.Values(x.Children(x.Dir))); !slices.Equal(left, want) {
+				t.Fatalf("after round %d these are left: %v; want %v", round, left, want)
 			}
 		}
 	})

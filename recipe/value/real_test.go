@@ -35,7 +35,7 @@ func open(t *testing.T, connect string) *session.Client {
 
 func atReal(t *testing.T, client *session.Client, encoding value.Encoding) *value.Counter {
 	t.Helper()
-	n, err := value.NewCounter(client, "/"+t.Name(), value.CounterConfig{Encoding: encoding})
+	n, err := value.NewCounter(client, shared.Path(t), value.CounterConfig{Encoding: encoding})
 	must(t, err)
 	return n
 }
@@ -51,7 +51,7 @@ func TestOnRealServersAnAdditionCountsOnceWhicheverRequestIsLost(t *testing.T) {
 			fault := proxy.On(func(f faultproxy.Frame) bool {
 				return f.Op != faultproxy.OpPing && f.Op != faultproxy.OpConnect && f.Op != faultproxy.OpEvent
 			}, lost, action)
-			n, err := value.NewCounter(client, fmt.Sprintf("/%s-%d-%d", t.Name(), action, lost), value.CounterConfig{})
+			n, err := value.NewCounter(client, fmt.Sprintf("%s-%d-%d", shared.Path(t), action, lost), value.CounterConfig{})
 			must(t, err)
 			for want := int64(1); want <= 3; want++ {
 				if got, err := n.Add(within(t), 1); got != want || err != nil {

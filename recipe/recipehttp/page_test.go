@@ -79,8 +79,8 @@ func TestACandidatesProcessShowsItsLeaseAndItsReasons(t *testing.T) {
 		if len(s.Terms) != 1 || s.Terms[0].Before || !s.Terms[0].Here {
 			t.Errorf("terms: %+v", s.Terms)
 		}
-		e.Host("a").Cut()
 		e.Host("a").Hold()
+		e.Host("a").Cut()
 		await.Sleep(2 * time.Second)
 		if s = look(t, page); s.Connection.State != "suspended" || s.Leader == nil || s.Leader.ID != "a" || s.Leader.Token == "" {
 			t.Errorf("without a connection: %v, leader %+v", s.Connection, s.Leader)

@@ -54,8 +54,8 @@ func TestTheSlotOfASilentHolderIsFreeWithItsPermit(t *testing.T) {
 			old, other := a.acquire(), b.acquire()
 			waiting := c.queue()
 			await.Sleep(2 * stageD)
-			a.host.Cut()
 			a.host.Hold()
+			a.host.Cut()
 			begun := time.Now()
 			p := <-waiting
 			if took := time.Since(begun); took > stageD*3/2 {

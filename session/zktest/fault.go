@@ -81,7 +81,8 @@ func (h *Host) Delay(d time.Duration, dirs ...Direction) {
 // with Cut; the others go on.
 func (h *Host) Heal() { h.set("healed", nil, func(f *impair) { *f = impair{} }) }
 
-// Cut breaks the host's connections. Both sides notice at once.
+// Cut breaks the host's connections. Both sides notice at once, and a client may connect again
+// before Cut returns. If it must stay away, call Hold or Drop before Cut.
 func (h *Host) Cut() {
 	h.e.do(func() {
 		h.e.logf("fault: host %q: connections cut", h.label)

@@ -117,11 +117,11 @@ func TestAPathThatWasMadeMeanwhileIsReadWithAllBelow(t *testing.T) {
 	inBubble(t, 1, func(b *bubble) {
 		held := b.cache("/a", cache.Config{Recheck: -1})
 		b.must(held.Fresh(b.ctx))
+		restores := held.Status().Counts.Restores
 		b.offline(func() {
 			b.create("/a", "1")
 			b.create("/a/b", "2")
 		})
-		restores := held.Status().Counts.Restores
 		for st := held.Status(); st.Counts.Restores == restores || !st.Following; st = held.Status() {
 			await.Sleep(time.Millisecond)
 		}

@@ -21,6 +21,8 @@
 #             the last make bench, from the page of performance
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
 # make busy   make test RUNS=20 times in a row while a simulation keeps all cores busy, until the first failure: two hours
+# make noise  the tests of make quick RUNS=20 times in a row, while the simulated servers let other goroutines go first at random: finds
+#             tests that depend on who is first (RUNS=3 is about 10 minutes)
 # make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
 #             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=..., LEASE=500ms)
 # make compare  other libraries beside ours, as Markdown: how long nobody leads after crashes and at hand-overs, and ROUNDS=10 rounds
@@ -80,7 +82,7 @@ CHECKERS = prometheus chromium docker-compose  # for the alert rules, the status
 ENGINE = docker.io curl maven  # docker-compose.yml at work
 COMPILERS = spin gcc tcc libc6-dev  # search the model of the lease; the race detector
 
-.PHONY: quick test long long-variants long-servers peers peers-newest check deps lint vuln golangci apidiff benchstat model foreign bench picture soak busy campaign compare compose servers versions theirs record fuzz help
+.PHONY: quick test long long-variants long-servers peers peers-newest check deps lint vuln golangci apidiff benchstat model foreign bench picture soak busy noise campaign compare compose servers versions theirs record fuzz help
 check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # make deps test: deps comes first
 
 # Most of these tests wait for something rather than compute: hence more at one time than there are processors. The
@@ -88,6 +90,9 @@ check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # make deps test: deps come
 quick: check
 	ZKRECIPE_QUICK=1 $(GO) test -short $(LEAN) -p 6 -parallel 4 -timeout 5m ./recipe/election ./internal/sim ./session/... \
 		$$($(GO) list ./... | grep -v /examples/)
+
+noise:
+	ZKRECIPE_QUICK=1 $(GO) test -tags noise -short $(LEAN) -count $(RUNS) -cpu 2,4 -p 2 -timeout 60m $$($(GO) list ./... | grep -v /examples/)
 
 check:
 	$(GO) vet ./...

@@ -36,6 +36,7 @@ func (l *loop) do(fn func()) {
 	l.drain()
 	l.arm()
 	l.mu.Unlock()
+	noise()
 }
 
 // soon queues fn behind the work that is already ready, at this instant.

@@ -1,0 +1,5 @@
+//go:build !noise
+
+package zktest
+
+func noise() {}

@@ -58,9 +58,6 @@ func (x *contest) below(dir string) (paths []string) {
 	return paths
 }
 
-// standing counts the znodes of all who hold a permit or stand in line now.
-func (x *contest) standing() int { x.T.Helper(); return len(x.below("locks")) + len(x.below("leases")) }
-
 // none waits until nobody is left in a directory.
 func (x *contest) none(dir string) {
 	x.T.Helper()
@@ -165,7 +162,7 @@ func (c *contender) atFront() {
 func (c *contender) giveUp() {
 	c.x.T.Helper()
 	ctx, cancel := context.WithCancel(c.x.T.Context())
-	n, before := c.count(semaphore.EventJoined)+1, c.x.standing()
+	n := c.count(semaphore.EventJoined) + 1
 	given := make(chan error, 1)
 	go func() { _, err := c.Acquire(ctx); given <- err }()
 	joined := c.next(semaphore.EventJoined, n)
@@ -176,7 +173,21 @@ func (c *contender) giveUp() {
 	c.events.Next(c.x.T, "event of leaving of "+c.name, 0, 1, func(ev semaphore.Event) bool {
 		return ev.Kind == semaphore.EventLeft && ev.Node == joined.Node
 	})
-	await.Until(c.x.T, "end of its znodes", func() bool { return c.x.standing() == before })
+	await.Until(c.x.T, "end of its znodes", func() bool { return len(c.znodes()) == 0 })
+}
+
+// znodes lists those of the contender's session.
+func (c *contender) znodes() (own []string) {
+	c.x.T.Helper()
+	id := c.x.Session(c.client).ID()
+	for _, path := range append(c.x.below("locks"), c.x.below("leases")...) {
+		stat, there, err := c.x.Admin.Exists(await.Context(c.x.T), path)
+		shared.Must(c.x.T, err)
+		if there && stat.EphemeralOwner == id {
+			own = append(own, path)
+		}
+	}
+	return own
 }
 
 func (c *contender) count(kind semaphore.EventKind) int { return c.events.Count(isKind(kind)) }

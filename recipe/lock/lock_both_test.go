@@ -151,10 +151,10 @@ func TestCleanupOfManyPaths(t *testing.T) {
 		for round := range 2 {
 			var working sync.WaitGroup
 			for i := range all {
+				l, err := lock.New(client, path(i), lock.Config{Cleanup: true})
+				shared.Must(t, err)
 				working.Go(func() {
-					l, err := lock.New(client, path(i), lock.Config{Cleanup: true})
-					shared.Must(t, err)
-					err = l.Do(await.Context(t), func(_ context.Context, h *lock.Held) error {
+					err := l.Do(await.Context(t), func(_ context.Context, h *lock.Held) error {
 						if h.Token() <= tokens[i] {
 							t.Errorf("%s, round %d: token %d after %d", path(i), round, h.Token(), tokens[i])
 						}

@@ -1,4 +1,4 @@
-//go:build !noise
+//go:build !zkrecipe_noise
 
 package zktest
 

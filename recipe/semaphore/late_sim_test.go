@@ -1,9 +1,11 @@
 package semaphore_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,7 +87,11 @@ func TestAGuardedWriteNeedsEachZnodeOfThePermit(t *testing.T) {
 				a := s.process("a")
 				p := <-a.begin(n)
 				a.host.Hold(zktest.ToClient)
-				if err := s.Admin().Delete(t.Context(), s.below("leases")[i].Path, -1); err != nil {
+				leases := s.below("leases")
+				slices.SortFunc(leases, func(a, b zktest.Node) int { // their names begin with random ids
+					return cmp.Compare(a.Path[len(a.Path)-10:], b.Path[len(b.Path)-10:])
+				})
+				if err := s.Admin().Delete(t.Context(), leases[i].Path, -1); err != nil {
 					t.Fatal(err)
 				}
 				written := make(chan error, 1)

@@ -68,7 +68,8 @@ func TestCloseAtAnyMomentLeavesNothing(t *testing.T) {
 		{"expired", func(t *testing.T, c *cluster, client *session.Client) {
 			listen(t, c)
 			s := established(t, client)
-			c.all(func(p *faultproxy.Proxy) { p.FailReply(faultproxy.OpConnect, 1, 0); p.Cut(false) })
+			c.all(func(p *faultproxy.Proxy) { p.FailReply(faultproxy.OpConnect, 1, 0) })
+			c.all(func(p *faultproxy.Proxy) { p.Cut(false) })
 			over(t, s)
 		}},
 	} {

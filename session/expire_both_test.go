@@ -33,7 +33,8 @@ func TestACallThatWaitsEndsWithItsSession(t *testing.T) {
 		client := c.open(session.Config{Timeout: steady})
 		s := established(t, client)
 		must(t, s.EnsurePath(within(t, hang), "/e", nil))
-		c.all(func(p *faultproxy.Proxy) { p.Refuse(true); p.Cut(false) })
+		c.all(func(p *faultproxy.Proxy) { p.Refuse(true) }) // all, before the first cut: the client moves on at once
+		c.all(func(p *faultproxy.Proxy) { p.Cut(false) })
 		c.log.await(0, "session suspended")
 		done := make(chan error, 20)
 		for range cap(done) {

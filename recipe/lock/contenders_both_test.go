@@ -50,7 +50,8 @@ func TestARevocationIsHeardOnce(t *testing.T) {
 				next := b.queue()
 				last := c.queue()
 				if cut {
-					proxies.Each(func(p *faultproxy.Proxy) { p.Refuse(true); p.Cut(false) })
+					proxies.Each(func(p *faultproxy.Proxy) { p.Refuse(true) })
+					proxies.Each(func(p *faultproxy.Proxy) { p.Cut(false) })
 				}
 				for range 2 {
 					shared.Must(t, b.Revoke(await.Context(t)))

@@ -92,7 +92,8 @@ quick: check
 		$$($(GO) list ./... | grep -v /examples/)
 
 noise:
-	ZKRECIPE_QUICK=1 $(GO) test -tags zkrecipe_noise -short $(LEAN) -count $(RUNS) -cpu 2,4 -p 2 -timeout 60m $$($(GO) list ./... | grep -v /examples/)
+	ZKRECIPE_QUICK=1 $(GO) run ./internal/ensemble/common $(GO) test -tags zkrecipe_noise $(LEAN) -count $(RUNS) -cpu 2,4 -p 4 -timeout 120m -skip '$(CAUGHT)' \
+		$$($(GO) list ./... | grep -v -e /examples/ $(LONG:./%=-e /%$$))
 
 check:
 	$(GO) vet ./...

@@ -75,6 +75,7 @@ func (p *Proxy) arm(match func(Frame) bool, n int, action Action, code int32) *F
 		proxy: p, match: match, action: action, code: code, left: n,
 		happened: make(chan struct{}), released: make(chan struct{}),
 	}
+	defer p.noise()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = append(p.faults, f)

@@ -45,6 +45,7 @@ func (p *Proxy) Rate(dir Dir, bytesPerSecond int) {
 }
 
 func (p *Proxy) setLink(dir Dir, set func(*link)) {
+	defer p.noise()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for d := range p.links {

@@ -70,6 +70,7 @@ func (p *Proxy) SetTarget(target string) {
 
 // Refuse, while on, closes new connections at once.
 func (p *Proxy) Refuse(on bool) {
+	defer p.noise()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refuse = on
@@ -78,6 +79,7 @@ func (p *Proxy) Refuse(on bool) {
 // Silent, while on, accepts new connections and never answers on them; they do not reach the
 // server, and stay silent when it is off again, until Cut.
 func (p *Proxy) Silent(on bool) {
+	defer p.noise()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.silent = on
@@ -86,6 +88,7 @@ func (p *Proxy) Silent(on bool) {
 // Unlisten closes the listener: new connections are refused by the kernel, present ones live on.
 // Listen undoes it.
 func (p *Proxy) Unlisten() {
+	defer p.noise()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.listener != nil {
@@ -96,6 +99,7 @@ func (p *Proxy) Unlisten() {
 
 // Listen opens the listener again, on the same address; nil if it is open.
 func (p *Proxy) Listen() error {
+	defer p.noise()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -116,6 +120,7 @@ func (p *Proxy) Listen() error {
 // Cut closes all connections, on both sides. With reset the clients see a reset instead of an
 // orderly end.
 func (p *Proxy) Cut(reset bool) {
+	defer p.noise()
 	for _, c := range p.snapshot() {
 		c.shut(reset)
 	}

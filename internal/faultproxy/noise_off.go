@@ -1,0 +1,5 @@
+//go:build !zkrecipe_noise
+
+package faultproxy
+
+func (p *Proxy) noise() {}

@@ -21,8 +21,8 @@
 #             the last make bench, from the page of performance
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)
 # make busy   make test RUNS=20 times in a row while a simulation keeps all cores busy, until the first failure: two hours
-# make noise  the tests of make quick RUNS=20 times in a row, while the simulated servers let other goroutines go first at random: finds
-#             tests that depend on who is first (RUNS=3 is about 10 minutes)
+# make noise  the tests of session, watch and recipe RUNS=20 times in a row, on simulated servers and on real ones, while the former and
+#             the fault proxies let others go first at random: finds tests that depend on who is first
 # make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
 #             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=..., LEASE=500ms)
 # make compare  other libraries beside ours, as Markdown: how long nobody leads after crashes and at hand-overs, and ROUNDS=10 rounds
@@ -93,7 +93,7 @@ quick: check
 
 noise:
 	ZKRECIPE_QUICK=1 $(GO) run ./internal/ensemble/common $(GO) test -tags zkrecipe_noise $(LEAN) -count $(RUNS) -cpu 2,4 -p 4 -timeout 120m -skip '$(CAUGHT)' \
-		$$($(GO) list ./... | grep -v -e /examples/ $(LONG:./%=-e /%$$))
+		./session/... ./watch/... ./recipe/... ./internal/faultproxy
 
 check:
 	$(GO) vet ./...

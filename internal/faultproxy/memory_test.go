@@ -37,6 +37,9 @@ func TestAProxyInMemoryDelaysAndLosesInTheTimeOfABubble(t *testing.T) {
 			t.Errorf("a write whose answer is lost: %v", err)
 		}
 		wait(t, lost)
+		if err := s.Sync(within(t), "/"); err != nil { // it is connected again
+			t.Fatal(err)
+		}
 
 		p.Unlisten()
 		if _, err := p.Dial(t.Context(), "tcp", p.Addr()); !errors.Is(err, syscall.ECONNREFUSED) {

@@ -3,7 +3,6 @@ package hold
 import (
 	"context"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 )
 
 const tick = 500 * time.Millisecond
@@ -46,7 +46,7 @@ func newFixture(t *testing.T, mode string) *fixture {
 	all := ensemble.Shared(t, ensemble.Config{Debug: true, Tick: tick, SyncLimit: 80, MaxSessionTimeout: patience})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
-	s := &fixture{T: t, ctx: ctx, all: all, node: "/" + strings.NewReplacer("/", "-", "_", "").Replace(t.Name())}
+	s := &fixture{T: t, ctx: ctx, all: all, node: stage.Path(t)}
 	if s.all.External() {
 		t.Skip("SKIP: the servers are somebody else's")
 	}

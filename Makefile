@@ -70,6 +70,9 @@ CAUGHT = IsCaught$$
 VARIANTS = $(shell find recipe session -path '*/testdata/variants' -not -path '*/kerberos/*' | sed 's,^,./,; s,/testdata/variants,,')
 LONG = ./internal/campaign ./internal/model ./internal/servers
 
+# Packages whose tests nearly all need servers, or spin. make quick does not compile them.
+NEEDY = $(LONG) ./internal/bench ./internal/hold
+
 # The packages that have benchmarks.
 BENCHMARKS = $(shell grep -rl --include='*_test.go' '^func Benchmark' recipe session internal | xargs -n 1 dirname | sort -u | sed 's,^,./,')
 
@@ -89,7 +92,7 @@ check lint foreign: | $(filter deps,$(MAKECMDGOALS)) # make deps test: deps come
 # packages that take longest come first.
 quick: check
 	ZKRECIPE_QUICK=1 $(GO) test -short $(LEAN) -p 6 -parallel 4 -timeout 5m ./recipe/election ./internal/sim ./session/... \
-		$$($(GO) list ./... | grep -v /examples/)
+		$$($(GO) list ./... | grep -v -e /examples/ $(NEEDY:./%=-e /%$$))
 
 noise:
 	ZKRECIPE_QUICK=1 $(GO) run ./internal/ensemble/common $(GO) test -tags zkrecipe_noise $(LEAN) -count $(RUNS) -cpu 2,4 -p 4 -timeout 120m -skip '$(CAUGHT)' \

@@ -60,7 +60,7 @@ func onBoth(t *testing.T, test func(t *testing.T, c *cluster)) {
 }
 
 func proxied(t testing.TB, servers stage.Servers) *cluster {
-	return &cluster{Servers: servers, t: t, proxies: stage.Proxies(t, servers), log: newLogbook(t), chroot: "/" + strings.ReplaceAll(t.Name(), "/", "-")}
+	return &cluster{Servers: servers, t: t, proxies: stage.Proxies(t, servers), log: newLogbook(t), chroot: stage.Path(t)}
 }
 
 // connect is the connect string of the proxies, with a chroot of the test's own.

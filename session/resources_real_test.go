@@ -10,6 +10,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -61,7 +62,7 @@ func quietly(t *testing.T, e *ensemble.Ensemble, cfg session.Config) (*faultprox
 	t.Helper()
 	p := faultproxy.ForTest(t, e.Addrs()[0])
 	cfg.Context = hurried(t)
-	return p, open(t, p.Addr()+"/"+t.Name(), cfg)
+	return p, open(t, p.Addr()+stage.Path(t), cfg)
 }
 
 func TestAThousandReconnectsLeaveNothingBehind(t *testing.T) {
@@ -109,7 +110,7 @@ func TestAThousandReconnectsLeaveNothingBehind(t *testing.T) {
 func TestAHundredSessionsLeaveNothingBehind(t *testing.T) {
 	e := three(t)
 	one := func() {
-		client, err := session.Open(e.ConnectString()+"/"+t.Name(), session.Config{Timeout: steady})
+		client, err := session.Open(e.ConnectString()+stage.Path(t), session.Config{Timeout: steady})
 		must(t, err)
 		s := established(t, client)
 		p, _ := held(t, s)

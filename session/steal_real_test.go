@@ -15,6 +15,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -204,7 +205,7 @@ func TestWhatIsVisibleWithoutTLS(t *testing.T) {
 			tap := &wiretap{}
 			c.cfg.Timeout, c.cfg.Dial = steady, tap.dial
 			s := established(t, open(t, e.ConnectString(), c.cfg))
-			path := "/" + strings.ReplaceAll(t.Name(), "/", "-")
+			path := stage.Path(t)
 			must(t, s.EnsureNode(within(t, hang), path, []byte("the payload"), nil))
 			sent := tap.sent()
 			if hidden := !bytes.Contains(sent, []byte("ann's secret")); hidden != c.hidden {

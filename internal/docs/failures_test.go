@@ -117,7 +117,7 @@ func faultsOf(page string, ids []string, tests map[string]string) (wrong []strin
 // whose words must stand in the test's file.
 func unknown(name string, tests map[string]string) string {
 	test, sub, _ := strings.Cut(name, "/")
-	if test == "sim.variant" {
+	if strings.HasSuffix(test, ".variant") {
 		test = name // each variant is a file
 		sub = ""
 	}
@@ -145,7 +145,8 @@ func testsOf(t *testing.T, dir string) map[string]string {
 			return filepath.SkipDir
 		}
 		if base, ok := strings.CutSuffix(d.Name(), ".txt"); ok && filepath.Base(filepath.Dir(path)) == "variants" {
-			tests["sim.variant/"+base] = ""
+			of := filepath.Base(filepath.Dir(filepath.Dir(filepath.Dir(path)))) // the package, above testdata/variants
+			tests[of+".variant/"+base] = ""
 		}
 		if !strings.HasSuffix(path, "_test.go") {
 			return nil

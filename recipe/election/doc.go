@@ -27,10 +27,11 @@
 // Code that ignores its context is not stopped: after a lost lease, or after DrainTimeout, the
 // successor does not wait for the callback. A candidate of another library in the same line keeps
 // only that library's promises. When somebody deletes the election's path with all that is in it,
-// two may lead for at most one lease. The fencing token protects against all of these. A virtual
-// machine that is restored from a snapshot, and whose clocks all stood still meanwhile, does not
-// know that its lease has lapsed. The token protects against that, too. A read that a write depends
-// on shows the token, too.
+// two may lead for at most one lease. Two may lead, too, when somebody overwrites the path's data
+// and deletes the leader's znode, or forges what only the library writes. The fencing token
+// protects against all of these. A virtual machine that is restored from a snapshot, and whose
+// clocks all stood still meanwhile, does not know that its lease has lapsed. The token protects
+// against that, too. A read that a write depends on shows the token, too.
 //
 // # What is promised
 //
@@ -48,15 +49,18 @@
 //     somebody leads: at once after a resignation; within 4.75 s (19/16 D) and a few round trips
 //     after a crash; within 9 s (36/16 D) if the heir has crashed with it; within 7.75 s (31/16 D)
 //     if the heir does not know yet that it is the heir, because others ahead of it have just left;
-//     up to DrainTimeout later if a callback is slow to stop. The session timeout does not matter.
+//     up to DrainTimeout later if a callback is slow to stop. The session timeout matters in two
+//     cases only: permissions are missing, or leader and heir crash before the heir has ever
+//     beaten.
 //   - Cost. A departure wakes one candidate. A session with a leader or an heir writes to the
 //     quorum 4 times per D, for up to some 3,000 of them; no other session writes while it waits.
 //
-// Assumed: writes are linearizable, as ZooKeeper promises; clocks' rates differ by less than 6 %;
-// nobody deletes the election's path within one lease of an end that was not announced. No promise
-// depends on pings, reads or a connected state: a server that has lost its quorum keeps answering
-// those for seconds, while the quorum elects another leader. No promise depends on the time at
-// which the ensemble expires a session. Package session has the rules of the lease.
+// Assumed: writes are linearizable, as ZooKeeper promises; clocks' rates differ by less than 6 %,
+// and one of a machine's clocks runs while it is suspended; nobody deletes the election's path
+// within one lease of an end that was not announced. No promise depends on pings, reads or a
+// connected state: a server that has lost its quorum keeps answering those for seconds, while the
+// quorum elects another leader. No promise depends on the time at which the ensemble expires a
+// session. Package session has the rules of the lease.
 //
 // # How it works
 //

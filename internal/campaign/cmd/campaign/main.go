@@ -28,7 +28,7 @@ func Main() int {
 	var list bool
 	flag.IntVar(&cfg.Rounds, "rounds", 20, "rounds of each fault")
 	flag.Float64Var(&cfg.Hours, "hours", 0, "go on for so many hours (of one rig) instead")
-	flag.StringVar(&faults, "faults", "", "only those whose names match this regular `expression`; default all, with -hours random")
+	flag.StringVar(&faults, "faults", "", "only those whose names match this regular `expression`; default all, with -hours \"random\"")
 	flag.BoolVar(&cfg.Short, "short", false, "leave out what is slow")
 	flag.Uint64Var(&cfg.Seed, "seed", 1, "of the first round of each fault")
 	flag.IntVar(&cfg.Rigs, "rigs", 4, "ensembles that work in parallel")
@@ -43,7 +43,7 @@ func Main() int {
 	flag.BoolVar(&list, "list", false, "list the faults")
 	flag.Parse()
 	if faults == "" && cfg.Hours > 0 {
-		faults = "^6 "
+		faults = "random"
 	}
 	var err error
 	if cfg.Faults, err = regexp.Compile(faults); err != nil || flag.NArg() > 0 || cfg.Rigs < 1 || cfg.Rigs > campaign.MaxRigs {

@@ -93,8 +93,18 @@
 //
 // # Other libraries in the line
 //
-// Contenders of Curator's InterProcessMutex and InterProcessReadWriteLock, of zk.Lock and of
-// kazoo's Lock, ReadLock and WriteLock can stand in one line with ours. Ours wait for them, and
-// know Curator's downgrade. They wait only for the names that they know: set Config.Style to
-// theirs. They have no heartbeat: when one of them has crashed, its session has to expire.
+// Contenders of other libraries can stand in one line with ours. Ours wait for them, and know
+// Curator's downgrade. They wait only for the names that they know: set Config.Style to theirs, and
+// use the same kind of lock:
+//
+//   - [New] beside Curator's InterProcessMutex, kazoo's Lock and zk.Lock;
+//   - [NewRW] beside Curator's InterProcessReadWriteLock, and beside kazoo's ReadLock and
+//     WriteLock.
+//
+// Otherwise two may hold the lock: InterProcessMutex does not wait for readers and writers,
+// InterProcessReadWriteLock does not wait for a Lock of New, and kazoo's Lock does not wait for
+// readers. Locks of New and NewRW share a path only where all contenders are ours.
+//
+// Contenders of other libraries have no heartbeat: when one of them has crashed, its session has to
+// expire.
 package lock

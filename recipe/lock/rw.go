@@ -15,7 +15,8 @@ import (
 type RW struct{ read, write *Lock }
 
 // NewRW returns the read-write lock at path. It checks its arguments as [New] does. A Lock of New
-// at the same path is one more writer.
+// at the same path is one more writer, unless contenders of other libraries use the path: they do
+// not know it as one.
 func NewRW(client *session.Client, path string, cfg Config) (*RW, error) {
 	write, err := New(client, path, cfg)
 	if err != nil {

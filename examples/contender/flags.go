@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/example"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
 )
 
 // options are the flags.
@@ -52,6 +53,8 @@ func (p *program) check() error {
 	switch {
 	case !slices.Contains(recipeNames(), p.recipe):
 		return fmt.Errorf("-recipe is %q; want %s", p.recipe, strings.Join(recipeNames(), " or "))
+	case p.recipe == "semaphore" && p.style != string(lock.StyleCurator):
+		return fmt.Errorf("-style is %q; want %s, the only one of a semaphore", p.style, lock.StyleCurator)
 	case p.hold < 0 || p.hold > 24*time.Hour:
 		return fmt.Errorf("-hold is %v; want 0 to 24h", p.hold)
 	case p.rest < untilTold || p.rest > 24*time.Hour:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -175,6 +176,68 @@ func TestReadersHoldTogetherAndWritersAlone(t *testing.T) {
 	busy.leaves()
 }
 
+func TestALossIsToldWithItsReason(t *testing.T) {
+	for _, kind := range recipeNames() {
+		t.Run(kind, func(t *testing.T) {
+			e := servers(t)
+			c := start(t, e, "c", "-recipe", kind)
+			session := c.wait("session").Session
+			first := c.wait("acquired")
+			id, err := strconv.ParseUint(session, 0, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.ExpireSession(int64(id))
+			if l := c.wait("lost"); l.Token != first.Token || l.Reason == "" {
+				t.Errorf("lost: %+v", l)
+			}
+			if l := c.wait("session"); l.Session == session {
+				t.Errorf("the session has expired: %+v", l)
+			}
+			c.Send("acquire")
+			if l := c.wait("acquired"); l.Token <= first.Token {
+				t.Errorf("token %d after %d", l.Token, first.Token)
+			}
+			c.Send("quit")
+			c.leaves()
+		})
+	}
+}
+
+func TestOneThatWaitsLeavesWhenAsked(t *testing.T) {
+	for waiter, holder := range map[string]string{"lock": "lock", "read": "write", "write": "read", "semaphore": "semaphore"} {
+		t.Run(waiter, func(t *testing.T) {
+			e := servers(t)
+			a := start(t, e, "a", "-recipe", holder, "-size", "1")
+			a.wait("acquired")
+			b := start(t, e, "b", "-recipe", waiter, "-size", "1")
+			b.wait("waiting")
+			b.Send("quit")
+			b.wait("left")
+			b.leaves()
+			a.Send("release")
+			a.wait("released")
+			c := start(t, e, "c", "-recipe", waiter, "-size", "1")
+			c.wait("acquired")
+		})
+	}
+}
+
+func TestServersThatDoNotAnswerDoNotHoldUpTheExit(t *testing.T) {
+	e := servers(t)
+	holder := start(t, e, "holder")
+	holder.wait("acquired")
+	waiter := start(t, e, "waiter")
+	waiter.wait("waiting")
+	for _, s := range e.Servers() {
+		s.Freeze()
+	}
+	holder.Send("quit")
+	waiter.Signal(syscall.SIGTERM)
+	holder.leaves()
+	waiter.leaves()
+}
+
 func TestRoundsAreCounted(t *testing.T) {
 	e := servers(t)
 	c := start(t, e, "c", "-hold", "10ms", "-rest", "1ms", "-times", "5")
@@ -207,7 +270,7 @@ func TestAUserOfTheServersGetsTheLock(t *testing.T) {
 func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	for _, args := range [][]string{
 		{"-recipe", "sword"}, {"-hold", "-1s"}, {"-rest", "x"}, {"-times", "-1"}, {"-beat", "0"}, {"-style", "zoo"},
-		{"-lease", "1h"}, {"-path", "l"}, {"-zk", "a:b:c"}, {"more"},
+		{"-recipe", "semaphore", "-style", "kazoo"}, {"-recipe", "semaphore", "-size", "0"}, {"-recipe", "semaphore", "-size", "4097"}, {"-lease", "1h"}, {"-path", "l"}, {"-zk", "a:b:c"}, {"more"},
 	} {
 		p := proc.Start(t, exe, args...)
 		if code, stderr := p.Exit(time.Minute); code != 2 || !strings.HasPrefix(stderr, "contender: ") {

@@ -25,7 +25,8 @@ import (
 //	left       nothing: not in line any more
 //
 // A contender (examples/contender) writes "acquired", with its Slot if it is a permit, instead of
-// "elected", and "lost" or "released" instead of "deposed".
+// "elected", and "lost" or "released" instead of "deposed". Before, it writes "waiting", and "busy"
+// if it does not want to wait.
 //
 // Of the nemesis, whose ID is [Nemesis]:
 //

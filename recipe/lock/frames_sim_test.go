@@ -7,19 +7,30 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A fault may happen at any request of a contender that acquires and releases a lock. Nothing is
-// left behind, the next in line gets the lock in time, and the lock can be acquired again.
+// atRequest is a fault at one request: either something that happens to the contender, or an effect
+// on the request.
+type atRequest struct {
+	do     func(s *stage, cancel func())
+	effect zktest.Effect
+}
+
+// A fault may happen at any request of a contender that acquires and releases a lock, which is free
+// or held by another for a while. Nothing is left behind, the next in line gets the lock in time,
+// and the lock can be acquired again.
 func TestNothingIsLeftWhateverHappensAtEveryRequest(t *testing.T) {
-	faults := map[string]func(s *stage, cancel func()){
-		"cancel":            func(s *stage, cancel func()) { cancel() },
-		"cut":               func(s *stage, cancel func()) { s.Host("a").Cut() },
-		"cut and cancel":    func(s *stage, cancel func()) { s.Host("a").Cut(); cancel() },
-		"silence":           func(s *stage, cancel func()) { s.Host("a").Hold() },
-		"silence and leave": func(s *stage, cancel func()) { s.Host("a").Hold(); cancel() },
+	faults := map[string]atRequest{
+		"cancel":            {do: func(s *stage, cancel func()) { cancel() }},
+		"cut":               {do: func(s *stage, cancel func()) { s.Host("a").Cut() }},
+		"cut and cancel":    {do: func(s *stage, cancel func()) { s.Host("a").Cut(); cancel() }},
+		"silence":           {do: func(s *stage, cancel func()) { s.Host("a").Hold() }},
+		"silence and leave": {do: func(s *stage, cancel func()) { s.Host("a").Hold(); cancel() }},
+		"lost request":      {effect: zktest.LoseRequest},
+		"lost answer":       {effect: zktest.LoseReply},
 	}
 	ways := map[string]func(ctx context.Context, t *testing.T, b *rwProcess){
 		"write": func(ctx context.Context, t *testing.T, b *rwProcess) {
@@ -50,25 +61,31 @@ func TestNothingIsLeftWhateverHappensAtEveryRequest(t *testing.T) {
 		},
 	}
 	for way, run := range ways {
-		for fault, do := range faults {
+		for fault, f := range faults {
 			if testing.Short() && fault != "cancel" && fault != "cut and cancel" {
 				continue
 			}
-			t.Run(way+", "+fault, func(t *testing.T) {
-				for nth := 1; ; nth++ {
-					if !at(t, nth, run, do) || t.Failed() {
-						t.Logf("%d requests", nth-1)
-						break
-					}
+			for _, ahead := range []bool{false, true} {
+				name, stride := way+", "+fault, 1
+				if ahead {
+					name, stride = name+", another holds it", rounds.Stride(5)
 				}
-			})
+				t.Run(name, func(t *testing.T) {
+					for nth := 1; ; nth += stride {
+						if !at(t, nth, ahead, run, f) || t.Failed() {
+							t.Logf("fewer than %d requests", nth)
+							break
+						}
+					}
+				})
+			}
 		}
 	}
 }
 
 // at lets a fault happen at the n-th request from the beginning on. It reports whether there was
-// one.
-func at(t *testing.T, nth int, run func(context.Context, *testing.T, *rwProcess), do func(*stage, func())) (happened bool) {
+// one. If ahead is true, another holds the lock for the first two leases.
+func at(t *testing.T, nth int, ahead bool, run func(context.Context, *testing.T, *rwProcess), f atRequest) (happened bool) {
 	var count, armed atomic.Int64
 	var hit chan struct{} // of the bubble
 	cfg := zktest.Config{Seed: int64(nth), OnRequest: func(r zktest.Request) {
@@ -82,6 +99,22 @@ func at(t *testing.T, nth int, run func(context.Context, *testing.T, *rwProcess)
 		release(t, a.acquire(writing))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
+		released := make(chan struct{})
+		if !ahead {
+			close(released)
+		} else {
+			held := s.rw("c").acquire(writing)
+			go func() {
+				time.Sleep(2 * stageD)
+				release(t, held)
+				close(released)
+			}()
+		}
+		do := f.do
+		if do == nil {
+			s.On(zktest.Match{Host: "a", Nth: nth}, f.effect)
+			do = func(*stage, func()) {}
+		}
 		armed.Store(1)
 		done := make(chan struct{})
 		go func() { run(ctx, t, a); close(done) }()
@@ -99,6 +132,7 @@ func at(t *testing.T, nth int, run func(context.Context, *testing.T, *rwProcess)
 		}
 		armed.Store(0)
 		s.Host("a").Heal()
+		<-released
 		begun := time.Now()
 		release(t, b.acquire(writing))
 		if took := time.Since(begun); took > 2*stageD+stageT {

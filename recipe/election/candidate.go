@@ -126,7 +126,7 @@ func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
 	}
 	same := last.Ahead == now.Ahead
 	if now.Hidden && !(last.Hidden && same) {
-		e.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", ahead)
+		e.log.Warn("no permission to read the znode ahead: its end is noticed later", "node", ahead)
 	}
 	if now.Persistent && now.Position <= 1 && !(last.Persistent && same && last.Position <= 1) {
 		e.log.Warn("the znode ahead is persistent: only deleting it lets others lead", "node", ahead)

@@ -383,12 +383,12 @@ func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing
 	}
 }
 
-// tellHidden reports that one ahead must not be read. The end of a permit is heard from the list,
-// which is watched. Of those who wait, the nearest one has to be polled.
+// tellHidden reports that there is no permission to read one ahead. The end of a permit is heard
+// from the list, which is watched. Of those who wait, the nearest one has to be polled.
 func (a *acquiring) tellHidden(dir, ahead string) {
 	if dir == a.locks {
-		a.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", dir+"/"+ahead)
+		a.log.Warn("no permission to read the znode ahead: its end is noticed later", "node", dir+"/"+ahead)
 		return
 	}
-	a.log.Warn("a permit ahead must not be read by us: nobody is told if it is a persistent znode", "node", dir+"/"+ahead)
+	a.log.Warn("no permission to read a permit ahead: nobody is told if it is a persistent znode", "node", dir+"/"+ahead)
 }

@@ -22,8 +22,8 @@
 //     quorum write, and a list for each change.
 //   - value: values and counters that many change. It promises that no change counts twice, however
 //     many answers are lost, and that no change that was carried out is reported as failed. It does
-//     not promise to know the outcome when a session is lost with an answer; then it says so. It
-//     costs one quorum write for each change.
+//     not promise to know the outcome when the session ends and an answer is lost with it; then it
+//     says so. It costs one quorum write for each change.
 //   - cache: a copy of a znode, of its children or of a tree that follows what happens there. It
 //     promises that it does not stay wrong, and, on request, that everything which was acknowledged
 //     before is in it. It does not promise to be up to date, or to have every state in between. It
@@ -43,14 +43,15 @@
 //	a session with leaders or heirs   4 quorum writes per D in all, for up to some 3,000 of them
 //	an heir                           8 reads per D
 //	the third in line                 12 reads per D
+//	the fourth                        2 small reads per T, and up to 2 in each D/4
+//	the fifth                         2 small reads per T, and up to 2 in each D/2
 //	a candidate further back          2 small reads per T, and up to 2 in each 3/4 D
-//	the fourth and the fifth          the same, but the latter more often
 //
 // Packages recipeprom (metrics for Prometheus, with alerts) and recipehttp (a status page, and a
 // handler for liveness probes) show operators what a process holds, waits for and has lost.
-// Elections, locks, semaphores, members and caches have a Status, which never blocks. Where there
-// are events there is Subscribe, and a subscriber that blocks holds up nothing, other than the end
-// of an election's Run for a second. Package recipetest is for unit tests of users.
+// Elections, locks, semaphores, members and caches have a Status, which never blocks. Recipes that
+// have events have Subscribe. A subscriber that blocks delays nothing, except the end of an
+// election's Run, by up to a second. Package recipetest is for unit tests of users.
 //
 // Programs to run and to copy from are in https://github.com/zkrecipe/zkrecipe/tree/main/examples.
 // Each recipe's documentation names those that use it; examples/service has an election, metrics, a
@@ -74,10 +75,10 @@
 //	/svc/all, /svc/eu          right
 //	/accounts/7, /accounts/8   right: a lock for each of many objects, and none at /accounts
 //
-// The reason: every znode that is created below the path uses up a number of the line. Who joins
-// later sees that the number is missing. It cannot know whether a holder had it that has vanished,
-// and whose lease still runs. So if it is first, it waits for 17/16 of the longest lease in the
-// line. That happens once for each such znode.
+// The reason: every znode that is created below the path uses up a number of the line. A candidate
+// that joins later sees that the number is missing. It cannot know whether the number belonged to a
+// holder that has vanished, and whose lease still runs. So if it is first, it waits for 17/16 of
+// the longest lease in the line. That happens once for each such znode.
 //
 // The path of a line holds its record as data: the longest lease that is allowed in it, and which
 // of its numbers are over. A session with a longer lease is refused with a [LeaseError].

@@ -187,7 +187,7 @@ func (h *Hold) seen() bool {
 
 // beaten extends the leases of the places that a beat begun at begun has checked: they existed when
 // it was committed. If the watch has reported no deletion, that proves nothing: newer servers send
-// no event to a session that may not read the znode any more. The caller holds s.mu.
+// no event to a session that has no permission to read the znode any more. The caller holds s.mu.
 func (s *Session) beaten(begun clock.Instant, places []*Hold) {
 	until, now := begun.Add(s.leaseTime), s.clock.Now()
 	s.heart.until = until

@@ -30,10 +30,10 @@ type Config struct {
 	// shorter lease replaces a crashed leader sooner. A longer lease outlasts longer pauses and
 	// changes of the ZooKeeper leader: choose it longer than twice the time that the ensemble needs
 	// to elect its own leader. A session with a leader or an heir costs 4 quorum writes per D, for
-	// up to some 3,000 places. With more places it needs several writes in place of each. All
-	// candidates of an election should have the same D. A candidate whose D is longer than the
-	// election's record allows is refused. Default 4 s, or half of Timeout if that is less; at
-	// least 200 ms, at most half of Timeout.
+	// up to some 3,000 places. With more places it needs several writes every D/4. All candidates
+	// of an election should have the same D. A candidate whose D is longer than the election's
+	// record allows is refused. Default 4 s, or half of Timeout if that is less; at least 200 ms,
+	// at most half of Timeout.
 	Lease time.Duration
 
 	// Beats is the path of the directory for the sessions' heartbeats, below the chroot. All
@@ -46,8 +46,8 @@ type Config struct {
 	// Dial makes the network connections, in place of TCP: for proxies and tests. It gets each
 	// server as host:port, just as the connect string has it. It must return by the end of its
 	// context. While at most 8 KiB of requests have no answer yet, Write must not block: the buffer
-	// of a socket has room for that. The goroutine that makes a request writes it, and the context
-	// of the request cannot end that write.
+	// of a socket has room for that. Mostly the goroutine that makes a request writes it, and the
+	// context of the request cannot end that write.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// TLS, if set, is used with every server. The certificate is verified for the server's name in

@@ -358,7 +358,7 @@ func (s *Session) findAll(p *protected, guid string) (paths []string, err error)
 // findOwn looks for the znode of an attempt whose answer was lost. When a quorum has answered on a
 // new connection, the attempt has happened or never will: the ensemble refuses requests that reach
 // it through a server that the session has left. A sync is not enough: the leader that answers it
-// may have been deposed, and may not know of the znode.
+// may have been deposed, and then perhaps does not know of the znode.
 func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 	defer func() {
 		s.mu.Lock()

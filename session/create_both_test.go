@@ -135,8 +135,8 @@ func TestOnlyAZnodeOfThisSessionIsFoundAgain(t *testing.T) {
 	})
 }
 
-// A session that may not list the directory cannot find out what became of its create. So the
-// session is ended, and the znode is deleted with it.
+// A session that has no permission to list the directory cannot find out what became of its create.
+// So the session is ended, and the znode is deleted with it.
 func TestAnUnfindableZnodeEndsTheSession(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		client, s := c.protected(steady)

@@ -232,8 +232,8 @@ func TestAMissingPermissionForHeartbeatsIsNamed(t *testing.T) {
 	}
 }
 
-// If a client may not create the directory, its error names the directory, and says that another
-// can be configured.
+// If a client has no permission to create the directory, its error names the directory, and says
+// that another can be configured.
 func TestADirectoryForHeartbeatsThatCannotBeCreatedIsNamed(t *testing.T) {
 	inBubbleWith(t, session.Config{Timeout: simT, Beats: "/closed/beats"}, func(t *testing.T, b *bubble) {
 		admin := b.Admin()

@@ -64,10 +64,10 @@
 //     attempts have run out of time as there are addresses, an attempt gets twice as long, and so
 //     on, up to T: with T = 12 s and three silent servers, 3 s in the first round, then 6 s, then
 //     12 s. An attempt that is refused at once does not count.
-//   - A server never answers a handshake. A follower answers only one of several handshakes of a
-//     session that it validates at the same time, and that may be one that the session has given
-//     up. So with a [Hold] whose lease is over, an attempt gets no more time than has passed since
-//     a server last answered, and no less than it gets while a lease runs.
+//   - A server never answers a handshake. If a follower validates several handshakes of one session
+//     at the same time, it answers only the one that it has read last. The session may have given
+//     up that one. So with a [Hold] whose lease is over, an attempt gets no more time than has
+//     passed since a server last answered, and no less than it gets while a lease runs.
 //   - No server can be used: between two rounds of attempts the session waits up to 2 s, less with
 //     a short T, and up to D/4 with a [Hold]. [Client.Status] tells each one's last failure.
 //   - The session expires: it is over, and its leases are over, too. All calls return, and the
@@ -101,9 +101,9 @@
 //     lasts until s + D.
 //   - Holding rule. A beat extends the leases of the places that it has checked in the same
 //     transaction: they existed when it was committed. If a watch has reported no deletion, that
-//     proves nothing: newer servers send no event to a session that may not read the znode any
-//     more. If another znode may get the name of the place, the check alone proves nothing either:
-//     see [Session.HoldNamed].
+//     proves nothing: newer servers send no event to a session that has no permission to read the
+//     znode any more. If another znode may get the name of the place, the check alone proves
+//     nothing either: see [Session.HoldNamed].
 //   - Version rule. A beat sets the heartbeat at the version that the session knows. After a lost
 //     answer the session reads the heartbeat first. The heartbeat is created once in a session. A
 //     session is over if it finds its heartbeat gone, revoked or created by another.
@@ -117,14 +117,13 @@
 //   - A session that sees no new version of the heartbeat for that long ([Session.Listen]) sets it
 //     to "revoked" at that version, and deletes the place, in one multi. If that succeeds, no beat
 //     was committed since, and none will be: the session of the place does not know the new
-//     version. When it learns of it, it is over with [ErrRevoked].
+//     version. When that session learns of the new version, it ends with [ErrRevoked].
 //
 // It is assumed that writes are linearizable, as ZooKeeper promises, that the rates of clocks
 // differ by less than 6 %, and that no snapshot or migration of a virtual machine stops every
 // clock. Nothing is assumed about pings, ticks, or when a session expires. A lease that has lapsed
 // is never revived. Only sessions with a Hold beat: 4 quorum writes per D. One write checks half a
-// megabyte of paths, some 3,000 places. With more places a session needs several writes in place of
-// each.
+// megabyte of paths, some 3,000 places. With more places a session needs several writes every D/4.
 //
 // The page recipe/docs/guarantees.md has the full argument, and the rules of the line that package
 // recipe/election adds.

@@ -58,8 +58,8 @@ func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
 		op := s.create(nil, zk.FlagPersistent, acl)
 		op.Path = prefix
 		_, err := again(ctx, s, func() (wire.Result, error) { return s.sendOne(ctx, "create", prefix, op) })
-		// If the client may not create an ancestor of the chroot, that is no error: the ancestor
-		// may exist.
+		// If the client has no permission to create an ancestor of the chroot, that is no error:
+		// the ancestor may exist.
 		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !(errors.Is(err, zk.ErrNoAuth) && i < len(s.chroot)) {
 			return err
 		}

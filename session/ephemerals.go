@@ -193,9 +193,9 @@ func changes(r *wire.Request, a wire.Answer) (all []change) {
 }
 
 // refusedFor returns what the error of an operation says about znodes. If a create fails because a
-// znode is missing, that is the parent. If an operation before it deletes the same znode, the error
-// says nothing, because that operation was not carried out either. A deletion can find the znode
-// missing because an earlier deletion has happened, whose answer was lost.
+// znode is missing, the missing znode is the parent. If an operation before it deletes the same
+// znode, the error says nothing, because that operation was not carried out either. A deletion can
+// find the znode missing because an earlier deletion has happened, whose answer was lost.
 func refusedFor(before []wire.Op, op wire.Op, code int32) []change {
 	deletes := func(o wire.Op) bool { return o.Kind == wire.OpDelete && o.Path == op.Path }
 	if codeError(code) != zk.ErrNoNode || op.Kind == wire.OpCreate || slices.ContainsFunc(before, deletes) {

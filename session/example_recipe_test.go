@@ -108,9 +108,9 @@ func (l *Lock) wait(ctx context.Context) error {
 	}
 }
 
-// outlast waits until the leases of earlier holders are over. A holder whose znode is gone may not
-// know that yet. A holder that releases the lock writes its number to the path, in the same
-// transaction. All holders up to that number have stopped.
+// outlast waits until the leases of earlier holders are over. A holder whose znode is gone perhaps
+// does not know that yet. A holder that releases the lock writes its number to the path, in the
+// same transaction. All holders up to that number have stopped.
 func (l *Lock) outlast(ctx context.Context) error {
 	data, _, err := l.s.Get(ctx, l.dir)
 	if err != nil {

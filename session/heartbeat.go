@@ -74,9 +74,9 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 	return false
 }
 
-// heartbeatRefused fails all places, because the session may not use its own heartbeat. Trying
-// again would not help. From now on the version counts as known: a beat for a new place uses it,
-// and is refused if it is wrong. The caller holds s.mu.
+// heartbeatRefused fails all places, because the session has no permission to use its own
+// heartbeat. Trying again would not help. From now on the version counts as known: a beat for a new
+// place uses it, and is refused if it is wrong. The caller holds s.mu.
 func (s *Session) heartbeatRefused(what string, err error) {
 	s.heart.unsure = false
 	for _, h := range s.holds {

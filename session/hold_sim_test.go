@@ -41,8 +41,8 @@ func arm(t *testing.T, own *session.Watch) {
 	must(t, err)
 }
 
-// An event may not come: the watch may have fired, or be lost with its connection, or the server
-// sends no event because the session may not read the znode any more.
+// Perhaps no event comes: the watch may have fired, or be lost with its connection, or the server
+// sends no event because the session has no permission to read the znode any more.
 func TestAPlaceThatIsGoneIsNotHeldOnWhateverTheEventsTell(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		other, l := held(t, b.s)

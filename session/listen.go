@@ -18,7 +18,7 @@ type HeartbeatState int
 
 const (
 	// HeartbeatUnseen: it has never been read. No server has answered yet, or it is not in this
-	// client's Config.Beats, or this client may not read it.
+	// client's Config.Beats, or this client has no permission to read it.
 	HeartbeatUnseen HeartbeatState = iota
 	// HeartbeatBeating: it is set, or was a moment ago.
 	HeartbeatBeating

@@ -38,8 +38,8 @@ var noticeName = regexp.MustCompile(`^[^/]+-[0-9a-f]{16}$`)
 
 // Notice returns the operations that give notice: the owner of a place has finished. They belong
 // into the transaction in which the owner deletes the place; see [Watch.AwaitNotice]. If this
-// session may not give notice, there are none. The name of the place must be unique, as those of
-// [Session.CreatePlace] are. Only the owner may give notice.
+// session has no permission to give notice, there are none. The name of the place must be unique,
+// as those of [Session.CreatePlace] are. Only the owner may give notice.
 func (s *Session) Notice(place string) []any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,10 +77,10 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 // AwaitNotice asks the server to send the notice for the place that w watches. It sends the request
 // once, on the present connection, and does not wait for the answer. The channel is closed when the
 // server has answered or the connection is lost, or at once if no request is sent. Call AwaitNotice
-// again after a reconnect, or if the server may not have received the request. No request is sent
-// in four cases: there is no connection; it was sent on this connection already; this session may
-// not give notice, so others may not either; or the server cannot remove watches, and would keep a
-// watch for a notice that does not come.
+// again after a reconnect, or if it is not certain that the server has received the request. No
+// request is sent in four cases: there is no connection; it was sent on this connection already;
+// this session has no permission to give notice, so perhaps others do not have it either; or the
+// server cannot remove watches, and would keep a watch for a notice that does not come.
 func (w *Watch) AwaitNotice() (answered <-chan struct{}) {
 	done := make(chan struct{})
 	if conn, full := w.awaitNotice(); conn == nil {

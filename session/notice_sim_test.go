@@ -110,8 +110,8 @@ func TestNoticeIsAwaitedAgainAfterAReconnect(t *testing.T) {
 	})
 }
 
-// A session that may create heartbeats, but may not delete beside them, gives no notice, and awaits
-// none.
+// A session that has permission to create heartbeats, but none to delete beside them, gives no
+// notice, and awaits none.
 func TestNoticeIsAwaitedAgainIfTheServerDidNotTakeTheRequest(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		by := b.Admin()

@@ -25,8 +25,8 @@ const (
 	StateConnecting State = iota
 	// StateConnected: a server answers.
 	StateConnected
-	// StateSuspended: the connection is lost. The session may still exist, or may not. A running
-	// lease keeps running.
+	// StateSuspended: the connection is lost. Perhaps the session still exists, perhaps not. A
+	// running lease keeps running.
 	StateSuspended
 	// StateLost: the session is over for good.
 	StateLost
@@ -197,12 +197,12 @@ func (s *Session) finish(reason error) {
 // not answer. An attempt takes at most a quarter of that. The bound doubles each time that n
 // attempts have run out of time, up to T: a handshake may really take that long.
 //
-// But a handshake may also never be answered: of several handshakes of one session a follower
-// answers only the one that it has read last, if it validates them at the same time
-// (Learner.pendingRevalidations). That may be one that was given up while the server stood still:
-// afterwards the server reads its connections in any order. So a session that holds places, and has
-// no lease any more, waits no longer than the time since a server last answered. It must connect
-// soon after the servers can be used again.
+// But a handshake may also never be answered: if a follower validates several handshakes of one
+// session at the same time, it answers only the one that it has read last
+// (Learner.pendingRevalidations). The session may have given up that one while the server stood
+// still: afterwards the server reads its connections in any order. So a session that holds places,
+// and has no lease any more, waits no longer than the time since a server last answered. It must
+// connect soon after the servers can be used again.
 func (s *Session) patience(n int) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,8 +19,8 @@
 //   - after every reconnect,
 //   - every session timeout T while a watch is set: first with a small exists request, and with a
 //     full read only if the znode is not as last seen. So a lost event only delays the wait,
-//   - every T/4 while no watch is set: the znode is missing, or it may not be read and only its
-//     existence is waited on.
+//   - every T/4 while no watch is set: the znode is missing, or the client has no permission to
+//     read it and waits only for its end.
 //
 // Each state that a caller gets is newer than the one before, and the latest at the time of the
 // read. States in between may be skipped. The order is always right, at all servers that the
@@ -38,10 +38,11 @@
 //
 // Nothing here has a goroutine of its own. All waits on one path in a session share one watch at
 // the server and one event. Each makes its own read afterwards, so n waits cost n reads per change.
-// An undisturbed wait costs one exists request per T, one on a missing znode 4 reads per T, and a
-// Gone that may not read its znode 8 small requests per T. A read returns all data, or the whole
-// list. Gone reads all data, too: an exists request would leave a watch on a missing znode, and a
-// read does not.
+// An undisturbed wait costs one exists request per T. A wait on a missing znode costs 4 reads per
+// T. A Gone that has no permission to read its znode costs 8 small requests per T, and with newer
+// servers 4 lists of the children of its parent, too. A read returns all data, or the whole list.
+// Gone reads all data, too: an exists request would leave a watch on a missing znode, and a read
+// does not.
 //
 // # What is not promised
 //
@@ -49,8 +50,8 @@
 //     of data may show as one.
 //   - An up-to-date state. A server may lag behind the ensemble's leader. After
 //     [session.Session.QuorumSync], a wait sees all that was acknowledged before the call.
-//   - A creation at once. It is seen within T/4, and at once only if the same session creates the
-//     znode.
+//   - Immediate notice of a creation. It is seen within T/4, and at once only if the same session
+//     creates the znode.
 //   - Changes of the ACL. They fire no watch.
 //   - A wait beyond the session. A wait belongs to one session and ends with it.
 //   - A watch at the server that ends with the wait. From 3.5.0 on it is removed about a second

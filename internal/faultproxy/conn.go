@@ -196,8 +196,8 @@ func (c *conn) push(it item) {
 }
 
 // write delivers a direction's items until the connection ends. When the receiver is gone it goes
-// on without writing: the sender may not know that yet, and behind a Drop or Hold it must not learn
-// it.
+// on without writing: perhaps the sender does not know that yet, and behind a Drop or Hold it must
+// not learn it.
 func (c *conn) write(dir Dir) {
 	_, dst, q := c.ends(dir)
 	var last time.Time

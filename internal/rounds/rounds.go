@@ -1,7 +1,7 @@
 // Package rounds tells tests that only compute how many rounds to run. "make long" runs all, except
 // those that -short leaves out. With the race detector they take five to ten times as long, and a
-// race shows in few rounds, so "make test" runs a part of the rounds. So does "make quick", which
-// sets ZKRECIPE_QUICK.
+// race shows in few rounds, so with the race detector a part of the rounds is run. "make test" uses
+// it if there is a C compiler. "make quick" runs a part of the rounds, too: it sets ZKRECIPE_QUICK.
 package rounds
 
 import (

@@ -41,7 +41,7 @@
 //	Enter     1 quorum write, 1 more for the lease; the last one 1 more; lists: a few for each member,
 //	          and fewer than 1000 a second of all together while they wait
 //	inside    4 quorum writes per lease
-//	Leave     1 quorum write, and 1 list and 2 reads for each time that the one that it watches leaves
+//	Leave     1 quorum write, and 1 list and 2 reads each time a member that it watches leaves
 //
 // # Layout
 //

@@ -26,7 +26,7 @@ type Node struct {
 	// Stat is from the read of Data. If the cache has a list of the children, Cversion, NumChildren
 	// and Pzxid are from the latest one.
 	Stat zk.Stat
-	// Hidden: the znode may not be read. Data and what is below are missing.
+	// Hidden: the client has no permission to read the znode. Data and what is below are missing.
 	Hidden bool
 }
 
@@ -75,7 +75,7 @@ type Cache struct {
 	nodes   int
 	bytes   int64
 	changes changes
-	hidden  map[*node]struct{} // those that may not be read
+	hidden  map[*node]struct{} // those that the client has no permission to read
 
 	watch   *session.TreeWatch // of the present session, or nil
 	latest  uint64             // the connection that the watches are on, or are being left on

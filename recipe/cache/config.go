@@ -38,8 +38,8 @@ type Config struct {
 	// Keep, when set, is asked about each znode below the path when it first appears, by its whole
 	// path, by one goroutine at a time. It is asked again if the session ends before it has
 	// answered. A znode that it rejects is not read, and those below it are not read either. It
-	// must return at once: meanwhile the cache may not follow, and Fresh does not return. Get,
-	// Snapshot, Status, [Cache.Close] and [session.Client.Close] do not wait for it, so it may
+	// must return at once: meanwhile the cache perhaps does not follow, and Fresh does not return.
+	// Get, Snapshot, Status, [Cache.Close] and [session.Client.Close] do not wait for it, so it may
 	// still run when Close has returned. With Keep the cache sets watches only on the znodes that
 	// it keeps, so the server sends no events of the others.
 	Keep func(path string) bool

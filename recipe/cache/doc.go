@@ -62,16 +62,16 @@
 // Some refusals are the same next time: the servers take no requests of clients that have not
 // authenticated, or do not know the operation. If there was no complete state before, such a
 // refusal ends the cache with a [*recipe.PermanentError]. If there was one, the cache holds what it
-// has read and tries again, because somebody may be about to mend the configuration. That READ is
-// refused on some znodes ends nothing: see Bounds.
+// has read and tries again, because somebody may be about to mend the configuration. A refused READ
+// on some znodes does not end the cache: see Bounds.
 //
 // # Fresh, and the age of a state
 //
 // Fresh sends a transaction with one check: that the cache's own path exists, in any version. It
 // changes no znode, needs no permission, and may fail. Only the arrival of its answer matters. A
 // quorum has agreed on the answer, so it comes after everything that was acknowledged before. The
-// events of all that come before the answer on the connection. When the cache has read what these
-// events call for, its state is at least as new as the call of Fresh.
+// events of all these changes arrive on the connection before the answer. When the cache has read
+// what these events call for, its state is at least as new as the call of Fresh.
 //
 // Sync cannot prove that. A deposed leader that does not know it yet answers a sync without asking
 // a quorum.
@@ -90,7 +90,8 @@
 // [Cache.Next] keeps the state that it returned last. So a slow consumer at most doubles the
 // memory.
 //
-// A znode that the client may not read is in the cache as Hidden, without data and children.
+// A znode that the client has no permission to read is in the cache as Hidden, without data and
+// children.
 //
 // # What is not promised
 //
@@ -98,13 +99,14 @@
 //     come in order, and the last state always comes. Between paths there is no order.
 //   - A state of one instant. If one transaction sets two znodes, one of them may be seen first.
 //     Put what belongs together into one znode.
-//   - The creation of a missing path at once.
-//   - Events of a znode that the client may not read. Servers from 3.7.3, 3.8.4 and 3.9.2 on do not
-//     send them. If it was created, the cache finds it when it reads the list of its directory,
-//     when its data are changed after READ was granted, or at the latest by the checks.
+//   - Immediate notice of the creation of a missing path.
+//   - Events of a znode that the client has no permission to read. Servers from 3.7.3, 3.8.4 and
+//     3.9.2 on do not send them. If it was created, the cache finds it when it reads the list of
+//     its directory, when its data are changed after READ was granted, or at the latest by the
+//     checks.
 //   - What Stat says of a directory's children (Cversion, NumChildren, Pzxid) is as of the latest
-//     list. With one watch on the whole tree that is read once, and then by the checks if it
-//     differs.
+//     list. With one watch on the whole tree the cache reads the list once. Later the checks read
+//     it again if these figures differ.
 //   - One-shot watches that end with Close: they stay at the server until they fire or the
 //     connection ends. The watch on a whole tree is removed.
 package cache

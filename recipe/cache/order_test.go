@@ -107,7 +107,7 @@ func reading(t *testing.T, path string) (*Cache, *node) {
 }
 
 // Something may have called for another read meanwhile: a new connection, a check, a list, or a
-// look at what may not be read.
+// look at what the client has no permission to read.
 func TestFreshBelievesThatThereIsNoZnode(t *testing.T) {
 	for _, again := range []work{getData, getList, getStat, getData | getList} {
 		for _, path := range []string{"/a", "/a/x"} {

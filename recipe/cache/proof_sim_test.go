@@ -131,7 +131,7 @@ func TestFreshWaitsForAReadThatIsMadeAgain(t *testing.T) {
 	}
 }
 
-// No watch is left on what is missing, or may not be read.
+// No watch is left on what is missing, or what the client has no permission to read.
 func TestFreshSeesWhatNoWatchTells(t *testing.T) {
 	inBubble(t, 3, func(b *bubble) {
 		c := b.cache("/a", cache.Config{Recheck: -1})

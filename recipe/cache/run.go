@@ -251,7 +251,7 @@ func (c *Cache) most() int {
 }
 
 // lookAgain makes work of what no watch tells of: the path if it is missing, and the znodes that
-// may not be read.
+// the client has no permission to read.
 func (c *Cache) lookAgain() {
 	if c.root.overtaken = c.root.known && c.root.reading; !c.root.known {
 		c.need(c.root, c.all(c.root), c.round)

@@ -126,7 +126,7 @@ func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
 	}
 	same := last.Ahead == now.Ahead
 	if now.Hidden && !(last.Hidden && same) {
-		e.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", ahead)
+		e.log.Warn("no permission to read the znode ahead: its end is noticed later", "node", ahead)
 	}
 	if now.Persistent && now.Position <= 1 && !(last.Persistent && same && last.Position <= 1) {
 		e.log.Warn("the znode ahead is persistent: only deleting it lets others lead", "node", ahead)
@@ -142,7 +142,7 @@ func (e *Election) tell(st *stay.Stay, last, now line.Standing) {
 		e.send(Event{Kind: EventWithheld, Session: st.S.ID(), Node: st.Path(), Delay: now.Waits})
 	}
 	if now.Position == 1 && e.Status().State == StateWaiting {
-		e.log.Info("heir", "session", feed.Hex(st.S.ID()), "node", st.Path(), "ahead", ahead)
+		e.log.Info("heir", "session", feed.Hex(st.S.ID()), "node", st.Path(), "leader", ahead)
 		e.status.set(e.clock, func(s *Status) { s.State = StateHeir })
 		e.send(Event{Kind: EventHeir, Session: st.S.ID(), Node: st.Path(), Position: 1})
 	}

@@ -75,8 +75,8 @@ type Config struct {
 	OnEvent func(Event)
 
 	// FollowLeader adds [EventLeaderChanged] to the events. It makes this candidate read the
-	// leader's znode at every change of leader. If the path may not be read, it does what an
-	// [Observer] does, and sends [EventFailed] once.
+	// leader's znode at every change of leader. If there is no permission to read the path, it does
+	// what an [Observer] does, and sends [EventFailed] once.
 	FollowLeader bool
 
 	// Logger gets one line per transition, from a goroutine of its own: nothing waits for it.

@@ -31,7 +31,7 @@
 // and deletes the leader's znode, or forges what only the library writes. The fencing token
 // protects against all of these. A virtual machine that is restored from a snapshot, and whose
 // clocks all stood still meanwhile, does not know that its lease has lapsed. The token protects
-// against that, too. A read that a write depends on shows the token, too.
+// against that, too. Also send the token with each read on which a write depends.
 //
 // # What is promised
 //
@@ -65,9 +65,9 @@
 // # How it works
 //
 // Each candidate creates an ephemeral sequential znode under the election path. The lowest number
-// leads; everybody else watches the znode just ahead of its own. When that one goes, the next in
-// the list made at joining is watched. A candidate whose list is empty is first, and needs no
-// request to know that: nobody new can get ahead.
+// leads; everybody else watches the znode just ahead of its own. When that znode is gone, the
+// candidate watches the next in the list that it made when it joined. A candidate whose list is
+// empty is first, and needs no request to know that: nobody new can get ahead.
 //
 //	joining -> waiting -> heir -> leading -> draining -> (backoff) -> joining ...
 //
@@ -89,10 +89,10 @@
 //
 // A term ends for one [recipe.Reason]. When this process ends it (the callback returns, Resign, the
 // context, Close, bad health), the leadership is kept until the callback has returned, or
-// DrainTimeout has passed. The znode is deleted after that. [Term.DrainContext] goes on for as
-// long, so that a unit of work in progress can be finished. If the lease is not extended meanwhile,
-// DrainContext ends StopBefore before the lease, and another may lead after the lease. When a term
-// ends because its lease runs out, the work has the time StopBefore to stop.
+// DrainTimeout has passed. [Term.DrainContext] lasts until then, so that a unit of work in progress
+// can be finished. After that the znode is deleted. If the lease is not extended meanwhile,
+// DrainContext ends StopBefore before the lease ends, and another may lead after the lease. When a
+// term ends because its lease runs out, the work has the time StopBefore to stop.
 //
 // What happens when:
 //
@@ -105,14 +105,14 @@
 //   - the session expires, or an heir has revoked its heartbeat: the term ends
 //     ([recipe.ReasonSessionLost]), the candidate enters the line again in a new session;
 //   - somebody deletes the leader's znode: the term ends ([recipe.ReasonNodeDeleted]), and the next
-//     begins when its lease is over;
+//     begins when the lease of the ended term is over;
 //   - the process is paused for longer than the lease: the term ends, as the first call of Valid
 //     after the pause tells;
 //   - the callback returns early or fails: the candidate resigns, reports the error
 //     ([EventDeposed], [Status].LastErr), and enters the line again after a delay, see below;
 //   - the callback panics: the candidate leaves the line, then Run panics;
-//   - heartbeats or the record may not be read or written: changes of leader take longer (event
-//     [EventImpaired]).
+//   - there is no permission to read or write heartbeats or the record: changes of leader take
+//     longer (event [EventImpaired]).
 //
 // The delay before a candidate enters the line again is
 //

@@ -30,9 +30,9 @@ const (
 	// deletion is retried in the background.
 	EventLeft
 	// EventFailed: there is no session yet, or an attempt to join or wait failed; it is repeated
-	// after Delay. Err is set. With [Config.FollowLeader] it may also mean that the path may not be
-	// read, so that the leader is not followed. Then Err says so, and a [*recipe.PermanentError] in
-	// it says that this is for good. It changes nothing else.
+	// after Delay. Err is set. With [Config.FollowLeader] it is also sent when there is no
+	// permission to read the path, so that the leader is not followed. Then Err says so, and a
+	// [*recipe.PermanentError] in it says that this is for good. It changes nothing else.
 	EventFailed
 	// EventBlocked: the one ahead, named by Node, is a persistent znode: somebody has to delete it,
 	// because it does not end with a session.

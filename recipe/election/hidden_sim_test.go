@@ -161,7 +161,7 @@ func (s *stage) setACL(path string, acl []zk.ACL) {
 	}
 }
 
-// hidden is what is told of somebody whose znode must not be read.
+// hidden is what is told of somebody whose znode we have no permission to read.
 func hidden(node string) election.Candidate { return election.Candidate{Node: node, Hidden: true} }
 
 func same(a, b election.Candidate) bool {

@@ -20,16 +20,17 @@ import (
 )
 
 // Observer follows who leads an election, without standing in it. It tells a past state. Only a
-// [Term] lets a process act as the leader. It needs READ on the path. If it may not read a leader's
-// znode, it reports the leader as hidden, and notices its end within a quarter of the session
-// timeout. If it may not read the path from the beginning, it ends with a [*recipe.PermanentError].
-// If it may not read it later, it goes on: the log says so once each time, and the observer tries
-// again at least every 15 s. All methods may be called from any goroutine.
+// [Term] lets a process act as the leader. It needs READ on the path. If it has no permission to
+// read a leader's znode, it reports the leader as hidden, and notices its end within a quarter of
+// the session timeout. If it has no permission to read the path from the beginning, it ends with a
+// [*recipe.PermanentError]. If it loses that permission later, it goes on: the log says so once
+// each time, and the observer tries again at least every 15 s. All methods may be called from any
+// goroutine.
 type Observer struct {
 	client  *session.Client
 	path    string
 	clock   clock.Clock
-	refused func(error) // called once each time that the path may not be read any more
+	refused func(error) // called once each time that the permission to read the path is lost
 	cancel  context.CancelCauseFunc
 	done    chan struct{} // closed when run has returned
 
@@ -53,10 +54,10 @@ func (e *Election) Observe() *Observer {
 	return e.observe(func(err error) { e.log.Warn(cannotFollow, "err", err) })
 }
 
-// cannotFollow is said when the path may not be read any more.
+// cannotFollow is said when the permission to read the path is lost.
 const cannotFollow = "the leader cannot be followed now"
 
-// observe is Observe. It tells refused, once each time, that the path may not be read any more.
+// observe is Observe. It calls refused once each time that the permission to read the path is lost.
 func (e *Election) observe(refused func(error)) *Observer {
 	ctx, cancel := context.WithCancelCause(e.client.Context())
 	o := &Observer{
@@ -73,8 +74,8 @@ func (e *Election) observe(refused func(error)) *Observer {
 }
 
 // Current returns who leads, as far as is known, or the zero Candidate if nobody leads. ok is false
-// until that is known for the first time. While the path may not be read, Current returns what was
-// known before. It never blocks.
+// until that is known for the first time. While there is no permission to read the path, Current
+// returns what was known before. It never blocks.
 func (o *Observer) Current() (leader Candidate, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -87,7 +88,8 @@ func (o *Observer) Current() (leader Candidate, ok bool) {
 // order. Use one Observer for each goroutine that calls Next.
 //
 // The error wraps the cause of ctx, or session.ErrClosed after [Observer.Close] and when the client
-// was closed. It is a [*recipe.PermanentError] when the path may not be read from the beginning.
+// was closed. It is a [*recipe.PermanentError] when there is no permission to read the path from
+// the beginning.
 func (o *Observer) Next(ctx context.Context) (Candidate, error) {
 	for {
 		o.mu.Lock()
@@ -282,7 +284,8 @@ func (o *Observer) watchLeader(ctx context.Context, s *session.Session, name str
 	for {
 		now, err := node.Next(ctx)
 		if errors.Is(err, zk.ErrNoAuth) {
-			// It leads, although we may not read its znode. The next look finds its end.
+			// It leads, although we have no permission to read its znode. The next look finds its
+			// end.
 			o.tell(Candidate{Node: o.path + "/" + name, Hidden: true}, listed, 0)
 			return clock.Sleep(ctx, o.clock, s.Timeout()/4)
 		}

@@ -240,8 +240,8 @@ func TestARecordThatWasCopiedHidesNobody(t *testing.T) {
 	})
 }
 
-// The record of another path tells nothing even if candidates may not write it. That is so, too,
-// when the numbers here have reached those of the record.
+// The record of another path tells nothing even if candidates have no permission to write it. That
+// is so, too, when the numbers here have reached those of the record.
 func TestACopiedRecordThatMustNotBeWrittenTellsNothing(t *testing.T) {
 	for _, settled := range []int{2, 1234} {
 		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {

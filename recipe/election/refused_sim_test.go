@@ -86,9 +86,9 @@ func TestWithoutAPermissionAChangeOfLeaderIsSlowerAndReported(t *testing.T) {
 	}
 }
 
-// Newer servers do not tell whose a znode is that must not be read. So nobody can listen to that
-// session, and it has to expire. That happens to those who have the old credential and the new one
-// while one replaces the other.
+// Newer servers do not tell whose a znode is if there is no permission to read it. So nobody can
+// listen to that session, and it has to expire. That happens to those who have the old credential
+// and the new one while one replaces the other.
 func TestACandidateAheadThatCannotBeReadIsReported(t *testing.T) {
 	onStage(t, zktest.Config{Release: zktest.Release395}, func(t *testing.T, s *stage) {
 		s.makePath()

@@ -55,7 +55,7 @@ func (t *Term) DrainContext() context.Context { return t.held.DrainContext() }
 
 // Valid reports whether this candidate leads at this moment, and no other of this library does.
 // Call it before every unit of work: it costs no more than two readings of a clock. A unit that
-// must not be done twice should also carry the [Term.Token] to a place that refuses older ones,
+// must not be done twice should also send the [Term.Token] to a resource that refuses older ones,
 // because work that has begun cannot be recalled.
 func (t *Term) Valid() bool { return t.held.Valid() }
 

@@ -39,8 +39,8 @@
 //   - No flap. A lost connection that is back within the session timeout changes nothing for
 //     observers. A process that restarts with the same ID replaces its former znode in one
 //     transaction: no observer sees the ID missing, and the end of the former session does not
-//     delete the new znode. A former znode that the new member must not read is different, see
-//     below.
+//     delete the new znode. A former znode that the new member has no permission to read is
+//     different, see below.
 //   - One of each ID, with [StyleNamed]. A later member replaces an earlier one, once. The table
 //     below tells which of them gets [ErrReplaced]. That one does not come back.
 //   - Work. When a process has known for 17/16 D (session.Outlast) that a member's znode is gone,
@@ -48,7 +48,7 @@
 //     that hands out work notes the [Entry.Token] of the member that gets it. It gives the work to
 //     another member when that znode has been gone for that time. The member works as long as its
 //     listing of that token is Valid. A member that calls Leave has stopped before. A successor
-//     that knows of the Leave by other means need not wait.
+//     that learns of the Leave in another way does not have to wait.
 //   - Age. Every change that was acknowledged, to any client, before [Snapshot.AsOf] is in the
 //     snapshot. A write that a quorum has accepted proves that. A sync would not prove it: a
 //     deposed leader that does not know it yet answers a sync, too.

@@ -130,15 +130,15 @@ func (st *stay) create(there zk.Stat) (zk.Stat, error) {
 	return *results[len(results)-1].Stat, nil
 }
 
-// errHidden: the znode that has the member's name must not be read by us. It was made with other
-// credentials, and the servers demand READ for exists.
+// errHidden: we have no permission to read the znode that has the member's name. It was made with
+// other credentials, and the servers demand READ for exists.
 //
 // The member waits until that znode is gone, which is at the end of its session at the latest if
 // it is a former member's. DELETE on the group's path would let it delete the znode with version
 // -1. But then it might delete a persistent znode, which somebody else needs: nothing but READ
 // tells what kind of znode it is. And a request whose answer was lost might delete the znode of a
 // later member, because no version would stop it.
-var errHidden = errors.New("group: a znode of this ID is there that we must not read, so it is not replaced before it is gone")
+var errHidden = errors.New("group: a znode of this ID is there that we have no permission to read, so it is not replaced before it is gone")
 
 // find reads the Stat of the znode that exists at the member's path. It returns a zero Stat if
 // there is none, and an error if the znode must not be replaced.

@@ -56,7 +56,7 @@ func TestAMemberThatStartsAgainWithAnotherCredentialIsListed(t *testing.T) {
 			t.Errorf("missing for a while: %v; %d failures were told", gap, len(failed))
 		}
 		if len(failed) > 0 {
-			if err := <-failed; !errors.Is(err, zk.ErrNoAuth) || !strings.Contains(err.Error(), "must not read") {
+			if err := <-failed; !errors.Is(err, zk.ErrNoAuth) || !strings.Contains(err.Error(), "no permission to read") {
 				t.Errorf("a failure tells %v", err)
 			}
 		}
@@ -67,7 +67,7 @@ func TestAMemberThatStartsAgainWithAnotherCredentialIsListed(t *testing.T) {
 }
 
 // A member that may be read by nobody else lives. Who joins with its ID does not disturb it where
-// it may not look at it, and tells why it is not listed.
+// it has no permission to look at it, and tells why it is not listed.
 func TestAHiddenMemberThatLivesIsNotReplaced(t *testing.T) {
 	onEachRelease(t, func(t *testing.T, s *stage, release zktest.Release) {
 		old, err := join(s.Within(patience), s.secret("old", "old"), dir, group.Config{ID: "a"})
@@ -79,7 +79,7 @@ func TestAHiddenMemberThatLivesIsNotReplaced(t *testing.T) {
 			return
 		}
 		var permanent *recipe.PermanentError
-		if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &permanent) || !strings.Contains(err.Error(), "must not read") {
+		if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &permanent) || !strings.Contains(err.Error(), "no permission to read") {
 			t.Errorf("the other: %v", err)
 		}
 		if !old.Valid() || len(s.listed()) != 1 {
@@ -89,7 +89,7 @@ func TestAHiddenMemberThatLivesIsNotReplaced(t *testing.T) {
 }
 
 // A later member with another credential has replaced one that had lost its session. That one gets
-// ErrReplaced, although it may not look at the later one's znode.
+// ErrReplaced, although it has no permission to look at the later one's znode.
 func TestAMemberThatAHiddenOneHasReplacedIsTold(t *testing.T) {
 	onEachRelease(t, func(t *testing.T, s *stage, _ zktest.Release) {
 		old, err := join(s.Within(patience), s.secret("old", "old"), dir, group.Config{ID: "a"})
@@ -109,7 +109,8 @@ func TestAMemberThatAHiddenOneHasReplacedIsTold(t *testing.T) {
 	})
 }
 
-// A member leaves, and finds a znode of its ID that it may not look at. Its own is gone then.
+// A member leaves, and finds a znode of its ID that it has no permission to look at. Its own is
+// gone then.
 func TestALeaveThatFindsAHiddenSuccessorIsDone(t *testing.T) {
 	onEachRelease(t, func(t *testing.T, s *stage, _ zktest.Release) {
 		old, err := join(s.Within(patience), s.secret("old", "old"), dir, group.Config{ID: "a"})

@@ -272,8 +272,9 @@ func TestAFreshListHasWhatWasDoneAMomentBefore(t *testing.T) {
 	})
 }
 
-// A member that may not be read is followed by one that may be, of the same name. The watcher's
-// server lags, so that the list changes while the fresh one is proved.
+// A member that there is no permission to read is followed by one of the same name that there is
+// permission to read. The watcher's server lags, so that the list changes while the fresh one is
+// proved.
 func TestAFreshListReadsWhatCouldNotBeRead(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		a := s.join("a", group.Config{ID: "a", NoLease: true})

@@ -13,8 +13,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Newer servers do not tell whose a znode is that must not be read, so nobody can listen to that
-// session.
+// Newer servers do not tell whose a znode is if there is no permission to read it, so nobody can
+// listen to that session.
 func TestAHolderThatCannotBeReadIsReported(t *testing.T) {
 	onStage(t, zktest.Config{Release: zktest.Release395}, func(t *testing.T, s *stage) {
 		shared.Must(t, s.Admin().EnsurePath(t.Context(), "/zkrecipe/beats", nil))

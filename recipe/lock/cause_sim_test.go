@@ -48,8 +48,8 @@ func TestACauseThatWrapsAnAnswerLeavesNoZnode(t *testing.T) {
 	})
 }
 
-// A session may end because a znode at another path must not be deleted. That is no refusal of this
-// lock.
+// A session may end because there is no permission to delete a znode at another path. That is no
+// refusal of this lock.
 func TestASessionThatEndsForAnotherPathIsReplaced(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a"), s.process("b")

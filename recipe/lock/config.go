@@ -52,7 +52,7 @@ type Config struct {
 	// Work that takes longer to stop may still run when another holds the lock.
 	StopBefore time.Duration
 
-	// DrainTimeout is how long the lock waits for the release of a Held that has ended before, for
+	// DrainTimeout is how long a Held waits for its Release after it has ended otherwise, for
 	// example because Do's context ended or the client was closed. After that its znode is deleted
 	// without the release. Default 30 s, at most 24 h.
 	DrainTimeout time.Duration

@@ -195,7 +195,7 @@ func (c *contender) tell(st *stay.Stay, last, now line.Standing) {
 	}
 	same := last.Ahead == now.Ahead
 	if now.Hidden && !(last.Hidden && same) {
-		c.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", ahead)
+		c.log.Warn("no permission to read the znode ahead: its end is noticed later", "node", ahead)
 	}
 	if now.Persistent && now.Position <= 1 && !(last.Persistent && same && last.Position <= 1) {
 		c.log.Warn("the znode ahead is persistent: only deleting it lets others have the lock", "node", ahead)

@@ -67,9 +67,9 @@ func (l *Lock) Contenders(ctx context.Context) ([]Contender, error) {
 }
 
 // Revoke asks the holder, or all readers that hold the lock, to release it. It writes what
-// Curator's Revoker writes into the znode of each, which takes WRITE there. If some may not be
-// asked, Revoke asks the others, and returns what was refused, joined. A holder decides what to do:
-// see [Config.OnRevoke].
+// Curator's Revoker writes into the znode of each, which takes WRITE there. If there is no
+// permission to ask some, Revoke asks the others, and returns what was refused, joined. A holder
+// decides what to do: see [Config.OnRevoke].
 //
 // Revoke asks those who are first in line after the call. If they have gone when it writes, it asks
 // those who come after them. One that is first and does not hold the lock yet is told when it

@@ -23,14 +23,14 @@
 // holder does not wait for it. A contender of another library in the same line keeps only that
 // library's promises. When somebody deletes the lock's path with its contents, two contenders may
 // hold the lock for at most one lease. The fencing token protects against all of these. A lease
-// alone does not: a holder may stand still between its call of Valid and its write. Only the place
-// that is written to can refuse that write, because its token is smaller than another that the
-// place has seen. So a read that a write depends on shows the token, too. Where only writes show
-// it, a write can be undone:
+// alone does not: a holder may stand still between its call of Valid and its write. Only the
+// resource that gets the write can refuse it: the resource has seen a larger token. So also send
+// the token with each read on which a write depends. Where only writes carry it, a write can be
+// undone:
 //
 //	A, token 7   reads 100, and stands still before its write
-//	B, token 8   reads 100: the place does not hear of token 8
-//	A            writes 150: the place has seen no larger token than 7
+//	B, token 8   reads 100: the resource does not hear of token 8
+//	A            writes 150: the resource has seen no larger token than 7
 //	B            writes 101, and A's write is undone
 //
 // # What is promised
@@ -47,8 +47,8 @@
 //     and a read with a token below the highest token of a write.
 //   - Liveness. While the ensemble answers writes within D/4, the next in line holds the lock at
 //     once after a release, also if others have given up; and within 4.75 s (19/16 D) and a few
-//     round trips after a crash. If a writer crashes, the first of several readers behind it is as
-//     quick, and the others may take as long again.
+//     round trips after a crash. If a writer crashes, the first of several readers behind it takes
+//     the same time; the others may take that time once more.
 //   - Order. Contenders hold a lock in the order in which they came. A reader waits for the writers
 //     that came before it, a writer for all that came before it, so both get their turn.
 //   - Nothing is left behind but the path. It stays, with its record, unless [Config.Cleanup] is
@@ -70,10 +70,10 @@
 //
 // Each call of Acquire creates an ephemeral sequential znode under the lock's path. Contenders that
 // came before have smaller numbers. Each contender waits for the nearest znode ahead that matters,
-// and then for the next in the list that was made when joining. The path holds a record as its data
-// that tells which numbers are over. So the next contender knows whether a znode that is gone was
-// released. If it was not, its holder may not know yet that the znode is gone, and the next
-// contender waits until that lease is over.
+// and then for the next in the list that it made when it joined. The path holds a record as its
+// data that tells which numbers are over. So the next contender knows whether a znode that is gone
+// was released. If it was not, perhaps its holder does not know yet that the znode is gone, and the
+// next contender waits until that lease is over.
 //
 // A writer that becomes a reader ([Held.Downgrade]) keeps its number and its token. A reader cannot
 // become a writer: two readers that wanted that would wait for each other.

@@ -46,8 +46,8 @@ func (h *Held) DrainContext() context.Context { return h.at.DrainContext() }
 
 // Valid reports whether the lock is held at this moment, so that no other contender of this library
 // holds it. Call it before every unit of work: it costs no more than two readings of a clock. A
-// unit that must not be done twice should also carry the [Held.Token] to a place that refuses older
-// ones, because work that has begun cannot be recalled.
+// unit that must not be done twice should also send the [Held.Token] to a resource that refuses
+// older ones, because work that has begun cannot be recalled.
 func (h *Held) Valid() bool { return !h.released.Load() && h.at.Valid() }
 
 // Remaining returns how long the lock is held if nothing extends its lease; zero when it is not.

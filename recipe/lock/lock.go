@@ -99,9 +99,10 @@ func (l *Lock) Acquire(ctx context.Context) (*Held, error) { return l.acquire(ct
 // (17/16 D). If ctx ends earlier, it ends that wait, and the next call begins it again. So calls in
 // a loop need a ctx that lasts longer.
 //
-// What it finds is as new as the call, with one exception: a server that has just ceased to lead
-// the ensemble does not know that for up to syncLimit ticks. Until then it may answer ErrBusy
-// although the lock has been released.
+// What it finds is as new as the call, with two exceptions. A server that has just ceased to lead
+// the ensemble does not know that for up to syncLimit ticks. And the server that leads may apply a
+// write a moment after another server has acknowledged it. In both cases TryAcquire may return
+// ErrBusy although the lock has been released.
 func (l *Lock) TryAcquire(ctx context.Context) (*Held, error) { return l.acquire(ctx, true) }
 
 // Do acquires the lock, calls f, and releases the lock when f has returned. The context that f is

@@ -171,7 +171,7 @@ func TestABrowserSeesAHiddenLeader(t *testing.T) {
 	tab.Await(`document.querySelector(".leader").textContent === "(hidden)"`)
 	standAs(t, e, "alice", view)
 	tab.Await(`document.querySelector(".heir").textContent === "alice"`)
-	tab.Await(`document.querySelector(".leader-detail").textContent.startsWith("its znode must not be read from here, leads for more than ")`)
+	tab.Await(`document.querySelector(".leader-detail").textContent.startsWith("no permission to read its znode, leads for more than ")`)
 	tab.Await(`[...document.querySelectorAll("table.line tbody tr")[0].cells].map(c => c.textContent).join() === "leader,(hidden),hidden,hidden"`)
 	tab.Await(`[...document.querySelectorAll("table.terms tbody tr")[0].cells].slice(0, 2).map(c => c.textContent).join() === "hidden,(hidden)"`)
 	tab.Await(`document.querySelector(".lanes .name").textContent === "(hidden)"`)

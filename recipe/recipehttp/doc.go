@@ -32,9 +32,9 @@
 // leader, the heir, the line of succession with fencing tokens, the lease as a bar, who led when,
 // and why terms ended; then locks and semaphores, members, groups and caches. While it is visible,
 // it asks for the present state once per Config.Refresh. What it shows is about that old. Only a
-// term lets a process act as a leader, never a page. If the client of the page may not read a
-// leader's znode, the leader is shown as hidden. Its end is seen within a quarter of the session
-// timeout.
+// term lets a process act as a leader, never a page. If the client of the page has no permission to
+// read a leader's znode, the leader is shown as hidden. Its end is seen within a quarter of the
+// session timeout.
 //
 // It needs no path of its own: at any path it answers with the same page, or with the JSON if the
 // query is ?format=json. It answers only GET and HEAD, changes nothing, and shows no credentials.

@@ -16,7 +16,7 @@ func who(token int64) election.Candidate {
 	return election.Candidate{Node: fmt.Sprintf("/e/%d", token), Token: token}
 }
 
-// hidden is the same one, whose znode must not be read.
+// hidden is the same one, whose znode there is no permission to read.
 func hidden(token int64) election.Candidate {
 	return election.Candidate{Node: who(token).Node, Hidden: true}
 }

@@ -82,7 +82,7 @@ function showLeader(section, e, now) {
   text(who, l ? called(l) : e.known ? "nobody" : "not known yet");
   const term = l && e.terms.find(t => t.node === l.node);
   let detail = "";
-  if (l) detail = l.hidden ? "its znode must not be read from here" : "token " + l.token;
+  if (l) detail = l.hidden ? "no permission to read its znode" : "token " + l.token;
   if (term) detail += (term.began_before ? ", leads for more than " : ", leads for ") + ago(now - Date.parse(term.begin));
   if (l && l.here) detail += ", in this process";
   text(get(section, ".leader-detail"), detail);

@@ -15,8 +15,8 @@
 //
 // Each metric of a recipe has the label name: what Add was given. It says what the recipe is for,
 // in your words, and is the same in all processes; the rules in alerts.yml compare those of one job
-// with the same name. An ID or a path is no good name: it is another for each process, or for each
-// object. Prometheus's instance tells processes apart.
+// with the same name. An ID or a path is not a good name: each process has a different ID, and each
+// object a different path. Prometheus's instance tells processes apart.
 //
 // One name may have any number of recipes, whose figures are added up. A service with a thousand
 // shards, each an election of its own, or with a lock for each customer, adds all of them under one
@@ -39,7 +39,7 @@
 // candidate that does not lead, the place of one that is not in line.
 //
 // zkrecipe_election_leader (gauge): terms that are valid now, 0 or 1 for one candidate. The sum
-// over all processes is 1 when all is well; the number of shards where they are many.
+// over all processes is 1 when all is well; with many shards it is their number.
 //
 // zkrecipe_election_candidates (gauge; state): candidates by what they do, in the words of
 // election.State. Waiting, heir, leading and draining stand in line. A candidate that is joining or
@@ -221,7 +221,8 @@
 // zkrecipe_value_conflicts_total (counter): attempts that were too late. Many of them tell of a
 // znode that many change.
 //
-// zkrecipe_value_lost_answers_total (counter): answers that were lost and found out about.
+// zkrecipe_value_lost_answers_total (counter): transactions whose answer was lost. The library then
+// finds out the outcome, if that is possible.
 //
 // zkrecipe_value_unknown_total (counter): changes whose outcome is not known. The caller has got a
 // value.UnknownError.

@@ -161,7 +161,7 @@ var (
 	valueChangesDesc = describe("value_changes_total", "Changes of values and counters that were carried out.")
 	writesDesc       = describe("value_writes_total", "Transactions that have carried them out.")
 	conflictsDesc    = describe("value_conflicts_total", "Attempts that were too late, because somebody else had changed the znode.")
-	lostAnswersDesc  = describe("value_lost_answers_total", "Answers that were lost, and found out about.")
+	lostAnswersDesc  = describe("value_lost_answers_total", "Transactions whose answer was lost.")
 	unknownDesc      = describe("value_unknown_total", "Changes whose outcome is not known.")
 )
 

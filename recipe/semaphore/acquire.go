@@ -51,9 +51,10 @@ func (s *Semaphore) AcquireN(ctx context.Context, n int) (*Permit, error) {
 // s at D = 4 s (17/16 D). If ctx ends earlier, it ends that wait, and the next call begins it
 // again. So calls in a loop need a ctx that lasts longer.
 //
-// What it finds is as new as the call, with one exception: a server that has just ceased to lead
-// the ensemble does not know that for up to syncLimit ticks. Until then it may answer ErrBusy
-// although a permit has been released.
+// What it finds is as new as the call, with two exceptions. A server that has just ceased to lead
+// the ensemble does not know that for up to syncLimit ticks. And the server that leads may apply a
+// write a moment after another server has acknowledged it. In both cases TryAcquire may return
+// ErrBusy although a permit has been released.
 func (s *Semaphore) TryAcquire(ctx context.Context) (*Permit, error) { return s.acquire(ctx, 1, true) }
 
 // acquiring is one Acquire at work. It goes on until it has cleaned up, also if its caller has
@@ -383,12 +384,12 @@ func (a *acquiring) tell(s *session.Session, dir string, last, now line.Standing
 	}
 }
 
-// tellHidden reports that one ahead must not be read. The end of a permit is heard from the list,
-// which is watched. Of those who wait, the nearest one has to be polled.
+// tellHidden reports that there is no permission to read one ahead. The end of a permit is heard
+// from the list, which is watched. Of those who wait, the nearest one has to be polled.
 func (a *acquiring) tellHidden(dir, ahead string) {
 	if dir == a.locks {
-		a.log.Warn("the znode ahead must not be read by us: its end is noticed later", "node", dir+"/"+ahead)
+		a.log.Warn("no permission to read the znode ahead: its end is noticed later", "node", dir+"/"+ahead)
 		return
 	}
-	a.log.Warn("a permit ahead must not be read by us: nobody is told if it is a persistent znode", "node", dir+"/"+ahead)
+	a.log.Warn("no permission to read a permit ahead: nobody is told if it is a persistent znode", "node", dir+"/"+ahead)
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Newer servers do not tell whose a znode is that must not be read, so nobody can listen to that
-// session.
+// Newer servers do not tell whose a znode is if there is no permission to read it, so nobody can
+// listen to that session.
 func TestAHolderThatCannotBeReadIsReported(t *testing.T) {
 	onStage(t, 1, zktest.Config{Release: zktest.Release395}, func(t *testing.T, s *stage) {
 		shared.Must(t, s.Admin().EnsurePath(t.Context(), "/zkrecipe/beats", nil))
@@ -61,9 +61,9 @@ func TestAHiddenPersistentPermitIsReported(t *testing.T) {
 // log names it.
 func TestOneAheadThatMustNotBeReadIsLogged(t *testing.T) {
 	for name, c := range map[string]struct{ at, says string }{
-		"a permit":         {"leases/lease-", "a permit ahead must not be read by us: nobody is told if it is a persistent znode"},
-		"one in the line":  {"locks/_c_6d9c7c1e-1cb2-4f6e-8f0a-b1fd3b2d0d2b-lock-", "the znode ahead must not be read by us: its end is noticed later"},
-		"a permit of ours": {"leases/_c_6d9c7c1e-1cb2-8f6e-8f0a-b1fd3b2d0d2b-lease-", "a permit ahead must not be read by us: nobody is told if it is a persistent znode"},
+		"a permit":         {"leases/lease-", "no permission to read a permit ahead: nobody is told if it is a persistent znode"},
+		"one in the line":  {"locks/_c_6d9c7c1e-1cb2-4f6e-8f0a-b1fd3b2d0d2b-lock-", "no permission to read the znode ahead: its end is noticed later"},
+		"a permit of ours": {"leases/_c_6d9c7c1e-1cb2-8f6e-8f0a-b1fd3b2d0d2b-lease-", "no permission to read a permit ahead: nobody is told if it is a persistent znode"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onStage(t, 1, zktest.Config{Release: zktest.Release395}, func(t *testing.T, s *stage) {

@@ -37,9 +37,9 @@ type Config struct {
 	// Work that takes longer to stop may still run when another has the permit.
 	StopBefore time.Duration
 
-	// DrainTimeout is how long a permit that has ended before its Release waits for it, for example
-	// because Do's context ended or the client was closed. After that its znode is deleted without
-	// the release. Close of the client may take as long. Default 30 s, at most 24 h.
+	// DrainTimeout is how long a permit waits for its Release after it has ended otherwise, for
+	// example because Do's context ended or the client was closed. After that its znode is deleted
+	// without the release. Close of the client may take as long. Default 30 s, at most 24 h.
 	DrainTimeout time.Duration
 
 	// OnEvent, if set, is called with every event, in order and one at a time, from a goroutine

@@ -56,9 +56,9 @@
 //
 // # How it works
 //
-// The layout is that of Curator's InterProcessSemaphoreV2. Below the path there is a line, locks,
-// and the permits, leases. Each permit is an ephemeral sequential znode in leases, and a place: its
-// session beats for it.
+// The layout is that of Curator's InterProcessSemaphoreV2. Below the path there are two
+// directories: locks has the line, leases has the permits. Each permit is an ephemeral sequential
+// znode in leases, and a place: its session beats for it.
 //
 // A permit is admitted by its rank: when fewer than size older permits can still be held. The
 // permit takes a list that has its own znode. Then each older permit counts as held
@@ -106,8 +106,8 @@
 //   - the context of an Acquire ends: it returns at once, and what it has created is deleted in the
 //     background, with an announcement, so that nobody waits for it;
 //   - somebody writes something else into the record: Acquire returns a [DataError]. Permits that
-//     are held go on. When it is empty a new record is written. Nobody gets a slot by the new
-//     record, because the old one told who holds slots, and is lost.
+//     are held go on. When it is empty a new record is written. With the new record nobody gets a
+//     slot: only the lost record told who holds slots.
 //
 // # Other libraries
 //

@@ -41,8 +41,8 @@ func (e *SizeError) Error() string {
 
 // DataError: a znode of the semaphore holds data that this library has not written. No permit is
 // admitted until the znode is empty, or holds valid data. Permits that are held are not touched. If
-// permits have slots, the only repair is to delete the path when nobody uses it: earlier data of
-// the path may not tell of all who hold slots.
+// permits have slots, the only repair is to delete the path when nobody uses it: perhaps earlier
+// data of the path do not tell of all who hold slots.
 type DataError struct {
 	// Path is the znode's.
 	Path string

@@ -28,7 +28,8 @@ type Holder struct {
 }
 
 // Holders lists who holds permits, oldest first. It is a past state: some may have ended, and some
-// may not know yet that they hold one. It costs a read for each holder, and two or three more.
+// perhaps do not know yet that they hold one. It costs a read for each holder, and two or three
+// more.
 func (s *Semaphore) Holders(ctx context.Context) ([]Holder, error) {
 	at, err := s.client.Session(ctx)
 	if err != nil {

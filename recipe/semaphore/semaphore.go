@@ -150,7 +150,8 @@ func (s *Semaphore) create(ctx context.Context, at *session.Session) error {
 // beside is the record for an empty path that another library has made. If somebody has emptied the
 // path, there may be holders of slots that nobody knows.
 func (s *Semaphore) beside(at *session.Session, stat zk.Stat) (record, error) {
-	// A process that may not write here may have joined already, with a lease of that length.
+	// A process that has no permission to write here may have joined already, with a lease of that
+	// length.
 	r, err := s.first(max(at.LeaseAsked(), session.DefaultLease))
 	if stat.Version != 0 {
 		r.slots = nil

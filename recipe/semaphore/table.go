@@ -10,10 +10,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 )
 
-// table tells which permit has taken a slot last. Nobody is deleted from it: a slot is free when
-// that permit is over. It stands in the record, as "0:17 3:22": slot 0 belongs to the permit with
-// the number
-// 17. A nil table has been lost: nobody may take a slot by it.
+// table tells which permit has taken a slot last. No entry is deleted: a slot is free when that
+// permit is over. The record holds the table as "0:17 3:22": slot 0 belongs to the permit with the
+// number 17. A nil table means that the table was lost: then nobody can take a slot.
 type table map[int]string
 
 // holderOf is how a table names a permit: by its number, or by all of its name where the server has

@@ -23,12 +23,13 @@
 //
 // # What is not promised
 //
-//   - To know the outcome when the session is lost with an answer. With [Config.Durable] that is
-//     known, too, unless somebody deletes the journal or takes away the permission to write it.
+//   - To know the outcome when the session ends and an answer is lost with it. With
+//     [Config.Durable] that is known, too, unless somebody deletes the journal or takes away the
+//     permission to write it.
 //   - Changes while somebody deletes the znode and creates it again. A change may overwrite the new
-//     znode, and be based on the value before, if it begins less than a second later, or while the
-//     server of this client lags (up to syncLimit ticks). Somebody who sets the data at any version
-//     may overwrite a change. A Get is still correct.
+//     znode, and be based on the value before, if the change begins less than a second after that,
+//     or while the server of this client lags (up to syncLimit ticks). Somebody who sets the data
+//     at any version may overwrite a change. A Get is still correct.
 //   - Fairness among many that change one znode. Each of them succeeds in the end.
 //   - Speed. Each change of one znode is a quorum write, one after the other.
 //
@@ -52,8 +53,8 @@
 //	                  support_curator
 //
 // A znode's version wraps after 2^31 changes, and servers take -1 for any version. After 2^30 the
-// znode is deleted and created again in one transaction, with Config.ACL. A znode with children is
-// not.
+// znode is deleted and created again in one transaction, with Config.ACL. This is not done if the
+// znode has children.
 //
 // # Costs
 //

@@ -138,8 +138,8 @@ func validDigest(id string) bool {
 	return len(parts) == 2
 }
 
-// hideDigests is what getACL shows to those who may not administer the znode: digest hashes are
-// replaced by "x".
+// hideDigests is what getACL shows to those who have no permission to administer the znode: digest
+// hashes are replaced by "x".
 func hideDigests(list []grant) []grant {
 	hidden := slices.Clone(list)
 	for i, a := range hidden {

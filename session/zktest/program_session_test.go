@@ -129,7 +129,7 @@ func runMoved(tr *trace) {
 	a.create("/mv/e", nil, 1)
 	m := a.again("m", 1)
 	m.create("/mv/m", nil, 0)
-	b.sync("/") // else a's server may not have that yet
+	b.sync("/") // else a's server perhaps does not have that yet
 	// The old connection does not know yet: reads work, writes do not.
 	a.get("/mv", false)
 	a.settle()

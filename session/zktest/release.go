@@ -24,8 +24,8 @@ func (r Release) known() bool { return slices.Contains(imitated, r) }
 // the znode exists and the client has no READ permission on it (ZOOKEEPER-2590).
 func (r Release) existsNeedsRead() bool { return r == Release395 }
 
-// eventsTellAnybody: up to 3.7.2, 3.8.3 and 3.9.1, events tell of znodes that the client may not
-// read (CVE-2024-23944). Debian's 3.8.0 has the repair.
+// eventsTellAnybody: up to 3.7.2, 3.8.3 and 3.9.1, events tell of znodes that the client has no
+// permission to read (CVE-2024-23944). Debian's 3.8.0 has the repair.
 func (r Release) eventsTellAnybody() bool { return r == Release3510 }
 
 // eventsHaveZxid: from 3.9.0 on, the header of a watch event has the zxid of the change

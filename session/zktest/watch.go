@@ -162,8 +162,8 @@ func (w watches) notify(ch change) {
 	}
 }
 
-// fire notifies the watches that hear of a change. A watcher that may not read the znode loses its
-// watch silently (CVE-2024-23944 closed that leak).
+// fire notifies the watches that hear of a change. A watcher that has no permission to read the
+// znode loses its watch silently (CVE-2024-23944 closed that leak).
 func (w watches) fire(t *watchTable, ch change, except []*conn) []*conn {
 	list := t.fired(ch.path, ch.event)
 	for _, c := range list {

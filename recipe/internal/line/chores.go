@@ -50,9 +50,9 @@ const askEach = time.Millisecond
 
 // keptMost bounds the time between two questions about the znodes that have no watch, in times
 // between two beats. It holds for every place in line, and for any number of places of a session.
-// All places between the holder and the heir may go, and the heir may not hear of that. It finds
-// out after 3/4 of a lease at most, and then beats. The place behind it may have found out at once.
-// It takes the heir for dead if the heir does not beat for 17/16 of a lease.
+// All places between the holder and the heir may go, and perhaps the heir does not hear of that. It
+// finds out after 3/4 of a lease at most, and then beats. The place behind it may have found out at
+// once. It takes the heir for dead if the heir does not beat for 17/16 of a lease.
 const keptMost = 3
 
 // every returns the times between two chores of one kind. They are short where a candidate may have

@@ -85,7 +85,8 @@ func TestManyDeparturesAtTheFrontCostTheLastOneRead(t *testing.T) {
 }
 
 // The one before the nearest has gone, and so have both of them by the time that the record is
-// read. What was known of the nearest is not true of the next one, which must not be read by us.
+// read. What was known of the nearest is not true of the next one, which we have no permission to
+// read.
 func TestWhatWasKnownOfOneThatIsSkippedIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{InMemory: true, Logf: func(string, ...any) {}})

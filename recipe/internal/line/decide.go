@@ -90,7 +90,7 @@ func (st standing) overtake() action {
 	switch st.nearest.State {
 	case session.HeartbeatSilent:
 		if st.depth > 1 && st.nearest.Version == 0 {
-			return actWait // it has never beaten: it may not know yet that it is the heir
+			return actWait // it has never beaten: perhaps it does not know yet that it is the heir
 		}
 		return actRevoke
 	case session.HeartbeatRevoked:

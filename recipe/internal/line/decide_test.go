@@ -89,7 +89,7 @@ func FuzzDecide(f *testing.F) {
 			t.Errorf("%+v: %v", st, act)
 		}
 		if act == actRevoke && st.depth > 1 && st.nearest.Version == 0 {
-			t.Errorf("%+v: takes over from an heir that may not know yet that it is the heir", st)
+			t.Errorf("%+v: takes over from an heir that perhaps does not know yet that it is the heir", st)
 		}
 		if act == actWait && wait <= 0 {
 			t.Errorf("%+v at %d: waits for %v", st, now, wait)

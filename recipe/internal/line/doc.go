@@ -6,8 +6,9 @@
 // A place lists the line once, when it joins, after its own create. A lock asks for the list when
 // the create has been sent, without waiting for its answer. A list counts only if it has the own
 // znode: then it was made after the create. From then on nobody new can get ahead, so the set of
-// those ahead only shrinks, and the list is kept. When the nearest goes, the next in the kept list
-// is watched. When the list is empty the place is first, and no request is needed to know that.
+// those ahead only shrinks, and the list is kept. When the nearest is gone, the place watches the
+// next in the kept list. When the list is empty the place is first, and no request is needed to
+// know that.
 //
 // # When the first may lead
 //

@@ -181,7 +181,7 @@ func (p *Place) enter(ctx context.Context, r reading, read bool) error {
 }
 
 // enterRecord takes the record that was read with the list, or reads it. A record that is older
-// than the list may not tell of all who have left.
+// than the list perhaps does not tell of all who have left.
 func (p *Place) enterRecord(ctx context.Context, r reading, read bool) error {
 	data, stat := r.record, r.held
 	if !read || stat.Mzxid < r.stat.Mzxid {

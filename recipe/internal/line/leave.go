@@ -17,8 +17,8 @@ import (
 // take notes what the path holds, and writes the first record of the line if there is none.
 func (p *Place) take(ctx context.Context, data []byte, stat zk.Stat) error {
 	for len(data) == 0 {
-		// A candidate that may not write here may have joined already, with a lease of up to
-		// DefaultLease.
+		// A candidate that has no permission to write here may have joined already, with a lease of
+		// up to DefaultLease.
 		first := record{lease: max(p.s.LeaseAsked(), session.DefaultLease)}
 		// With a check of the own znode: else the path may have been made again, with a record.
 		_, err := p.s.Multi(ctx,
@@ -262,7 +262,7 @@ func (p *Place) Abandon() {
 // znode is deleted it never will. If somebody has copied another znode with its number here, it
 // says nothing: nobody may pass that one.
 func (p *Place) withdraw(ctx context.Context) {
-	p.cfg.Memory = nil // it may not know the path, and may not have read its own znode
+	p.cfg.Memory = nil // perhaps it does not know the path, and has not read its own znode
 	if p.number() == noNumber {
 		p.Abandon()
 		return

@@ -75,7 +75,7 @@ type Place struct {
 	nearest    *session.Watch // nil when nobody is ahead
 	listener   *session.Listener
 	owner      int64 // its session; 0 if it is not known
-	hidden     bool  // we may not read it, so it has to be polled
+	hidden     bool  // we have no permission to read it, so it has to be polled
 	persistent bool  // it is not ephemeral, so it stays after the end of its session
 	refused    bool  // we are not permitted to take over from it
 
@@ -92,8 +92,8 @@ type Standing struct {
 	Position int
 	// Ahead is the name of the nearest one ahead, "" if there is none.
 	Ahead string
-	// Hidden: we may not read the one ahead, so it can only be polled. Persistent: it does not end
-	// with a session.
+	// Hidden: we have no permission to read the one ahead, so it can only be polled. Persistent: it
+	// does not end with a session.
 	Hidden, Persistent bool
 	// Lease is not nil when the place is first and nobody else can hold it. Before that the place
 	// must not be used.

@@ -8,10 +8,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 )
 
-// [Conn.Send] sends requests without zk. It writes in the goroutine of the caller, and the answer
-// comes from the goroutine that reads. zk v1.0.4 has no contexts: each of its calls needs a
-// goroutine that may outlive its caller. Each call also costs three more switches between
-// goroutines.
+// [Conn.Send] sends requests without zk. It writes in the goroutine of the caller if the write does
+// not have to wait. The answer comes from the goroutine that reads. zk v1.0.4 has no contexts: each
+// of its calls needs a goroutine that may outlive its caller. Each call also costs three more
+// switches between goroutines.
 
 // A Request is sent by [Conn.Send]: one operation, or a multi.
 type Request struct {

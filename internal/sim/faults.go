@@ -127,22 +127,30 @@ func (w *world) alive(rng *rand.Rand) *proc {
 	return all[rng.Intn(len(all))]
 }
 
-// leading returns a process that leads one of the elections, or holds a permit, or nil.
+// leading returns a process that leads one of the elections, or holds a lock or a permit, or nil.
 func (w *world) leading(rng *rand.Rand) *proc {
 	p, _ := w.holder(rng)
 	return p
 }
 
-// tenure is a term or a permit.
+// strikesLock chooses whether a fault is about a lock, where there are locks beside the elections.
+func (w *world) strikesLock(rng *rand.Rand) bool {
+	return w.plan.Locks > 0 && (w.plan.Elections == 0 || rng.Intn(2) == 0)
+}
+
+// tenure is a term, a permit, or what holds a lock.
 type tenure interface {
 	Context() context.Context
 	Node() string
 }
 
-// holder is leading, and also returns the term or the permit.
+// holder is leading, and also returns what it leads by or holds.
 func (w *world) holder(rng *rand.Rand) (*proc, tenure) {
-	if w.plan.Semaphores > 0 {
+	switch {
+	case w.plan.Semaphores > 0:
 		return w.holding(rng)
+	case w.strikesLock(rng):
+		return w.locks.holder(lockPath(rng.Intn(w.plan.Locks)))
 	}
 	w.check.mu.Lock()
 	defer w.check.mu.Unlock()

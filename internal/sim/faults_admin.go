@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"math/rand"
 	"time"
@@ -14,7 +15,6 @@ var adminFaults = map[string]begin{
 	"admin deletes leader":                   ifAlive(endless((*world).adminDeletesLeader)),
 	"admin deletes a leader that is cut off": ifAlive(endless((*world).adminDeletesLeaderCutOff)),
 	"admin deletes path":                     ifAlive(endless((*world).adminDeletesPath)),
-	"admin deletes contender":                ifAlive(endless((*world).adminDeletesContender)), // of a lock: only where there are locks
 }
 
 // asAdmin calls f with the administrator's session. No fault of a client's host concerns it. The
@@ -32,13 +32,17 @@ func (w *world) adminDeletes(ctx context.Context, s *session.Session, node strin
 	s.Delete(ctx, node, -1)
 }
 
-// inLine chooses an election or a semaphore, and returns what stands below its path.
+// inLine chooses an election, a lock or a semaphore, and returns what stands below its path.
 func (w *world) inLine(ctx context.Context, s *session.Session, rng *rand.Rand) (path string, nodes []string) {
-	if w.plan.Semaphores > 0 {
+	switch {
+	case w.plan.Semaphores > 0:
 		path = semaphorePath(rng.Intn(w.plan.Semaphores))
 		return path, w.permitNodes(path)
+	case w.strikesLock(rng):
+		path = lockPath(rng.Intn(w.plan.Locks))
+	default:
+		path = electionPath(rng.Intn(w.plan.Elections))
 	}
-	path = electionPath(rng.Intn(w.plan.Elections))
 	names, _, _ := s.Children(ctx, path) // none after an error
 	for _, n := range names {
 		nodes = append(nodes, path+"/"+n)
@@ -60,7 +64,7 @@ func (w *world) adminDeletesCandidate(rng *rand.Rand) {
 func (w *world) adminDeletesLeader(rng *rand.Rand) {
 	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
 		path, nodes := w.inLine(ctx, s, rng)
-		node := w.check.nodeOfHolder(path)
+		node := cmp.Or(w.check.nodeOfHolder(path), w.locks.nodeOfHolder(path))
 		if node == "" && w.plan.Semaphores == 0 && len(nodes) > 0 {
 			node = nodes[0]
 		}
@@ -82,9 +86,10 @@ func (w *world) adminDeletesPath(rng *rand.Rand) {
 	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
 		path, nodes := w.inLine(ctx, s, rng)
 		defer w.check.forget(path)()
+		defer w.locks.forget(path, nodes)()
+		w.registers.at(path).expel()
 		switch {
 		case w.plan.Semaphores > 0:
-			w.registers.at(path).expel()
 			for _, node := range nodes {
 				w.check.doom(node)
 			}
@@ -97,19 +102,6 @@ func (w *world) adminDeletesPath(rng *rand.Rand) {
 				s.Delete(ctx, node, -1)
 			}
 			s.Delete(ctx, path, -1)
-		}
-	})
-}
-
-// adminDeletesContender deletes any znode of a lock's line.
-func (w *world) adminDeletesContender(rng *rand.Rand) {
-	if w.plan.Locks == 0 {
-		return
-	}
-	path := lockPath(rng.Intn(w.plan.Locks))
-	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
-		if names, _, err := s.Children(ctx, path); err == nil && len(names) > 0 {
-			w.adminDeletes(ctx, s, path+"/"+names[rng.Intn(len(names))])
 		}
 	})
 }
@@ -127,9 +119,11 @@ func (c *checker) nodeOfHolder(path string) (node string) {
 		}
 		return node
 	}
-	for _, t := range c.record(path).terms {
-		if t.term.Valid() {
-			node = t.term.Node()
+	if r := c.elections[path]; r != nil {
+		for _, t := range r.terms {
+			if t.term.Valid() {
+				node = t.term.Node()
+			}
 		}
 	}
 	return node

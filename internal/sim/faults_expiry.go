@@ -90,15 +90,18 @@ type place struct {
 	path string
 }
 
-// linePath returns the path of a line: that of an election, or of a semaphore's permits.
+// linePath returns the path of a line: that of an election or a lock, or of a semaphore's permits.
 func (w *world) linePath(rng *rand.Rand) string {
-	if w.plan.Semaphores > 0 {
+	switch {
+	case w.plan.Semaphores > 0:
 		return semaphorePath(rng.Intn(w.plan.Semaphores)) + "/leases"
+	case w.strikesLock(rng):
+		return lockPath(rng.Intn(w.plan.Locks))
 	}
 	return electionPath(rng.Intn(w.plan.Elections))
 }
 
-// lineUp returns the line of an election, without those whose process has crashed.
+// lineUp returns the line of an election or a lock, without those whose process has crashed.
 func (w *world) lineUp(dir string) (line []place) {
 	sessions := w.sessions()
 	nodes := w.ens.Nodes()

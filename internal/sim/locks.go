@@ -48,8 +48,9 @@ type lockRecord struct {
 // lockChecker sees everything that happens to the locks, and judges it.
 type lockChecker struct {
 	*checker
-	mu    sync.Mutex // guards locks
-	locks map[string]*lockRecord
+	mu     sync.Mutex // guards what follows
+	locks  map[string]*lockRecord
+	doomed map[string]time.Time // what was deleted with its whole path, and when: zero if it is about to be
 }
 
 func (c *lockChecker) record(path string) *lockRecord {
@@ -69,6 +70,61 @@ func (c *lockChecker) valid(h *heldRecord) bool {
 	}
 	h.over = !v
 	return v
+}
+
+// holder returns a process that holds a lock, and what it holds.
+func (c *lockChecker) holder(path string) (*proc, tenure) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range c.record(path).helds {
+		if h.Valid() && !h.proc.crashed.Load() && !h.proc.clock.paused() {
+			return h.proc, h.Held
+		}
+	}
+	return nil, nil
+}
+
+// nodeOfHolder returns the znode of what is held of a lock, or "".
+func (c *lockChecker) nodeOfHolder(path string) (node string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.locks[path]; r != nil {
+		for _, h := range r.helds {
+			if h.Valid() {
+				node = h.Node()
+			}
+		}
+	}
+	return node
+}
+
+// forget is [checker.forget] for a lock whose path and nodes an administrator is about to delete.
+func (c *lockChecker) forget(path string, nodes []string) (forgotten func()) {
+	if !strings.HasPrefix(path, "/l/") {
+		return func() {}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range c.record(path).helds {
+		nodes = append(nodes, h.Node())
+	}
+	doom := func(at time.Time) {
+		for _, node := range nodes {
+			c.doomed[node] = at
+		}
+	}
+	doom(time.Time{})
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		doom(time.Now())
+	}
+}
+
+// excused reports whether the deletion of its path excuses a holder, until one lease after it.
+func (c *lockChecker) excused(h *heldRecord) bool {
+	at, ok := c.doomed[h.Node()]
+	return ok && (at.IsZero() || time.Since(at) < c.lease)
 }
 
 // began is called first thing when a lock is held. A hold that came before this one, by the same
@@ -95,7 +151,7 @@ func (c *lockChecker) began(p *proc, path, id string, held *lock.Held, shared, d
 	for _, old := range r.helds {
 		cancelled, valid := closed(old.Context().Done()) && closed(old.DrainContext().Done()), c.valid(old)
 		switch {
-		case shared && old.shared:
+		case shared && old.shared || c.excused(old):
 		case valid && c.valid(h):
 			c.report("overlap", "%s holds %s while %s still does, for %v more", id, path, old.id, old.Remaining())
 		case !cancelled && !old.proc.clock.excused(c.lease):
@@ -120,6 +176,9 @@ func (c *lockChecker) resumed(p *proc) {
 			}
 			replaced := h.Token() < later
 			over := h.Remaining() <= 0 || replaced
+			if c.excused(h) {
+				continue
+			}
 			if h.proc == p && over && (c.valid(h) || h.Context().Err() == nil) {
 				c.report("pause", "%s finds that it holds %s after the pause", h.id, path)
 			}

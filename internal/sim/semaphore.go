@@ -68,10 +68,12 @@ func (w *world) setUpSemaphores(ctx context.Context, s *session.Session) {
 			}
 		}
 		if w.plan.Wraps || w.plan.Sticks {
-			if err := s.EnsurePath(ctx, dir+"/leases", zk.WorldACL(zk.PermAll)); err != nil {
-				panic(err)
+			for _, line := range []string{dir + "/leases", dir + "/locks"} {
+				if err := s.EnsurePath(ctx, line, zk.WorldACL(zk.PermAll)); err != nil {
+					panic(err)
+				}
+				w.startSequence(line)
 			}
-			w.startSequence(dir + "/leases")
 		}
 	}
 }

@@ -27,6 +27,7 @@ var (
 	onlyFlag       = flag.String("only", "", "look for violations of this invariant alone")
 	semaphoresFlag = flag.Int("semaphores", 0, "so many semaphores in place of elections")
 	locksFlag      = flag.Bool("locks", false, "simulate locks beside the elections, for a quarter of the time")
+	aloneFlag      = flag.Bool("alone", false, "with -locks: in place of the elections")
 	othersFlag     = flag.Bool("others", false, "simulate groups, counters, caches and barriers beside the elections, for a quarter of the time")
 	hoursFlag      = flag.Float64("hours", 0, "simulate so many cluster-hours in TestSoak")
 )
@@ -66,8 +67,11 @@ func planOf(seed int64) Plan {
 		plan.Timeout = time.Duration(*ticksFlag) * tick
 	}
 	if *locksFlag {
-		plan = newPlan(seed, *lengthFlag/4, append(kinds(), lockFaults()...))
+		plan = newPlan(seed, *lengthFlag/4, kinds())
 		plan.Locks = 1 + int(seed%3)
+		if *aloneFlag {
+			plan.Elections = 0
+		}
 	}
 	if *othersFlag {
 		plan = newPlan(seed, *lengthFlag/4, kinds())
@@ -135,14 +139,6 @@ func TestSeeds(t *testing.T) {
 		return
 	}
 	search(t, *seedsFlag, planOf)
-}
-
-// lockFaults are those of locks alone, where there are faults at all.
-func lockFaults() []string {
-	if len(kinds()) == 0 {
-		return nil
-	}
-	return []string{"admin deletes contender", "admin deletes contender"}
 }
 
 // TestLocks is TestSeeds with locks beside the elections.

@@ -13,13 +13,15 @@ import (
 
 // broken is a variant of the library. The files in testdata/variants say what is broken, on which
 // invariant it has to be caught, within how many seeds, under which faults, and with which flags it
-// is caught soon. If the faults are divided by "; ", each part has to catch it.
+// is caught soon. If the faults are divided by "; ", each part has to catch it. A further test, with
+// flags, may have to catch it, too.
 type broken struct {
 	command                 func(args ...string) *exec.Cmd // runs the tests with it
 	what, invariant, faults string
 	seeds                   int
 	flags                   []string // for the test, to catch it soon
 	test                    string   // that has to catch it
+	also                    []string // a further test and its flags
 }
 
 func newBroken(t *testing.T, variant variant.Variant, command func(args ...string) *exec.Cmd) (v broken) {
@@ -38,6 +40,8 @@ func newBroken(t *testing.T, variant variant.Variant, command func(args ...strin
 			v.flags = strings.Fields(value)
 		case "test":
 			v.test = value
+		case "also":
+			v.also = strings.Fields(value)
 		case "seeds":
 			v.seeds, err = strconv.Atoi(value)
 		default:
@@ -66,7 +70,12 @@ func TestEveryVariantIsCaught(t *testing.T) {
 	}
 	set := variant.ReadSet(t, "../..")
 	set.EachInParallel(t, func(t *testing.T, v variant.Variant, command func(args ...string) *exec.Cmd) {
-		newBroken(t, v, command).isCaught(t)
+		b := newBroken(t, v, command)
+		b.isCaught(t)
+		if len(b.also) > 0 {
+			b.test, b.flags = b.also[0], b.also[1:]
+			b.isCaught(t)
+		}
 	})
 }
 

@@ -76,7 +76,7 @@ func run(plan Plan, tracing bool) Result {
 		w.others = newOthers(w.check)
 	}
 	w.registers.byPath = map[string]*register{}
-	w.locks = &lockChecker{checker: w.check, locks: map[string]*lockRecord{}}
+	w.locks = &lockChecker{checker: w.check, locks: map[string]*lockRecord{}, doomed: map[string]time.Time{}}
 	ens, err := zktest.New(zktest.Config{
 		Servers: 3, InMemory: true, Tick: tick, SyncLimit: syncLimit, Seed: plan.Seed, Latency: plan.Latency, Jitter: 2 * plan.Latency, SequenceWraps: plan.Wraps,
 		Logf:     func(format string, args ...any) { w.check.logf("zktest: "+format, args...) },
@@ -159,6 +159,12 @@ func (w *world) setUp() {
 		}
 	}
 	for n := range w.plan.Locks {
+		if w.plan.Wraps || w.plan.Sticks {
+			if err := s.EnsurePath(ctx, lockPath(n), zk.WorldACL(zk.PermAll)); err != nil {
+				panic(err)
+			}
+			w.startSequence(lockPath(n))
+		}
 		for _, path := range []string{guarded(lockPath(n)), registerPath(lockPath(n))} {
 			if err := s.EnsurePath(ctx, path, zk.WorldACL(zk.PermAll)); err != nil {
 				panic(err)

@@ -13,8 +13,8 @@ import (
 
 // broken is a variant of the library. The files in testdata/variants say what is broken, on which
 // invariant it has to be caught, within how many seeds, under which faults, and with which flags it
-// is caught soon. If the faults are divided by "; ", each part has to catch it. A further test, with
-// flags, may have to catch it, too.
+// is caught soon. If the faults are divided by "; ", each part has to catch it. If "also" names a
+// test and its flags, that test has to catch it, too.
 type broken struct {
 	command                 func(args ...string) *exec.Cmd // runs the tests with it
 	what, invariant, faults string

@@ -43,6 +43,8 @@ func TestSeveralLocksAreHeldTogether(t *testing.T) {
 			_, err := l.Acquire(set.Context())
 			want(t, err, lock.ErrNested)
 		}
+		_, err = lock.All(set.Context(), x.several(a, "w", "y")...)
+		want(t, err, lock.ErrNested)
 		done := x.Dir + "/done"
 		results, err := set.Multi(t.Context(), &zk.CreateRequest{Path: done, Acl: zk.WorldACL(zk.PermAll)})
 		if err != nil || len(results) != 1 || results[0].String != done {

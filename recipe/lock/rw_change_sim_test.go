@@ -19,6 +19,8 @@ func TestAnUpgradeIsRefusedAtOnce(t *testing.T) {
 				h := a.acquire(reading)
 				_, err := a.Write().Acquire(h.Context())
 				want(t, err, lock.ErrUpgrade)
+				_, err = lock.All(h.Context(), a.Write())
+				want(t, err, lock.ErrUpgrade)
 				_, err = h.Downgrade(t.Context())
 				if err == nil {
 					t.Error("a reader was downgraded")

@@ -161,10 +161,28 @@ func (p *Place) Leave(ctx context.Context) error {
 
 // removeLine deletes the own znode and the path, if nobody else stands there. A writer that has led
 // knows that nobody else holds anything here: those before it are over, and nobody behind it can
-// have led. So the record is not needed any more.
+// have led. So the record is not needed any more. If the answer is lost, removeLine tries again:
+// without the own znode nobody may delete the path.
 func (p *Place) removeLine(ctx context.Context) bool {
-	_, err := p.s.Multi(ctx, &zk.DeleteRequest{Path: p.path, Version: -1}, &zk.DeleteRequest{Path: p.dir, Version: -1})
-	return err == nil
+	pause := retry.New(p.cfg.Clock, firstLeave, longestLeave)
+	for repeated := false; ; repeated = true {
+		_, err := p.s.Multi(ctx, &zk.DeleteRequest{Path: p.path, Version: -1}, &zk.DeleteRequest{Path: p.dir, Version: -1})
+		if !unsettled(err) || pause.Wait(ctx) != nil || p.s.Err() != nil {
+			return err == nil || repeated && errors.Is(err, zk.ErrNoNode) // the attempt before has done it
+		}
+	}
+}
+
+// unsettled reports whether an attempt may have happened or not, or was not made at all, because of
+// its connection.
+func unsettled(err error) bool {
+	switch {
+	case err == nil:
+		return false
+	case errors.Is(err, zk.ErrNoServer), errors.Is(err, zk.ErrSessionMoved):
+		return true
+	}
+	return session.OutcomeOf(err) == session.OutcomeUnknown
 }
 
 // announce deletes the own znode, and writes into the record that its number is over, if nobody

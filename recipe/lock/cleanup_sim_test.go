@@ -1,0 +1,29 @@
+package lock_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// The connection is lost with the transaction that deletes the last znode and the path, before it
+// is carried out or after that. The path goes all the same.
+func TestCleanupSurvivesALostConnection(t *testing.T) {
+	for name, effect := range map[string]zktest.Effect{"request": zktest.LoseRequest, "answer": zktest.LoseReply} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				h := s.process("a", lock.Config{Cleanup: true}).acquire()
+				rule := s.On(zktest.Match{Op: zktest.OpMulti, Path: stagePath, Nth: 1}, effect)
+				release(t, h)
+				if rule.Hits() != 1 {
+					t.Errorf("%d transactions were lost", rule.Hits())
+				}
+				if slices.ContainsFunc(s.Nodes(), func(n zktest.Node) bool { return n.Path == stagePath }) {
+					t.Error("the path is there still")
+				}
+			})
+		})
+	}
+}

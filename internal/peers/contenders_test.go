@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,43 +100,50 @@ func TestCrowdsAreSeen(t *testing.T) {
 	}
 }
 
-// Locks of all libraries that share a layout share a path. One process is killed and one stopped
-// for longer than its session while it holds the lock; no two of the others ever hold it together,
-// and everybody alive comes again.
+// Locks of all libraries that share a layout share a path. Of each kind one process is killed, and
+// one stopped for longer than its session, while it holds the lock; no two of the others ever hold
+// it together, and everybody alive comes again.
 func TestMixedLocksExclude(t *testing.T) {
 	our := OurLock
 	for name, c := range map[string]struct {
 		size  int
-		kinds []LockKind // the first is killed, the second stopped
+		kinds []LockKind // twice, or more often
 	}{
-		"mutex curator": {1, []LockKind{CuratorMutex, our("lock", "curator"), GoLock, CuratorMutex, our("lock", "curator"), GoLock}},
-		"mutex kazoo":   {1, []LockKind{our("lock", "kazoo"), KazooLock, GoLock, KazooLock, our("lock", "kazoo"), GoLock}},
-		"rw curator": {1, []LockKind{our("write", "curator"), CuratorWrite, CuratorRead, our("read", "curator"), CuratorWrite,
-			our("write", "curator"), CuratorRead}},
-		"rw kazoo": {1, []LockKind{KazooWrite, our("write", "kazoo"), KazooRead, our("read", "kazoo"), KazooWrite, our("write", "kazoo")}},
-		"semaphore": {2, []LockKind{our("semaphore", "curator"), CuratorSemaphore, our("semaphore", "curator"), CuratorSemaphore,
-			our("semaphore", "curator"), CuratorSemaphore}},
+		"mutex curator": {1, []LockKind{CuratorMutex, our("lock", "curator"), GoLock}},
+		"mutex kazoo":   {1, []LockKind{our("lock", "kazoo"), KazooLock, GoLock}},
+		"rw curator":    {1, []LockKind{our("write", "curator"), CuratorWrite, CuratorRead, our("read", "curator")}},
+		"rw kazoo":      {1, []LockKind{KazooWrite, our("write", "kazoo"), KazooRead, our("read", "kazoo")}},
+		"semaphore":     {2, []LockKind{our("semaphore", "curator"), CuratorSemaphore}},
 	} {
 		prepare(t, c.kinds...)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newField(t)
-			for i, k := range c.kinds {
-				f.contend(k, i, c.size)
+			n := len(c.kinds)
+			for i := range 2*n + max(0, c.size-1) {
+				f.contend(c.kinds[i%n], i, c.size)
 			}
 			f.acquire(f.all, 0)
-			killed, stopped, rest := f.all[0], f.all[1], f.all[2:]
-			f.beatsAfter(killed, history.Now())
-			killed.Kill()
-			f.acquire(f.all[1:], history.Now())
-			f.beatsAfter(stopped, history.Now())
-			since := pause{stopped.ID, history.Now()}
-			f.signal(stopped, syscall.SIGSTOP)
-			f.acquire(rest, since.from+int64(2*usual)) // its session has ended by then
-			f.signal(stopped, syscall.SIGCONT)
-			f.acquire(f.all[1:], history.Now())
+			for i, p := range f.all[:n] {
+				f.beatsAfter(p, history.Now())
+				p.Kill()
+				f.acquire(f.all[i+1:], history.Now())
+			}
+			alive := f.all[n:]
+			var pauses []pause
+			for i, p := range alive[:n] {
+				f.beatsAfter(p, history.Now())
+				since := pause{p.ID, history.Now()}
+				f.signal(p, syscall.SIGSTOP)
+				f.acquire(slices.Delete(slices.Clone(alive), i, i+1), since.from+int64(2*usual)) // its session has ended by then
+				f.signal(p, syscall.SIGCONT)
+				f.acquire(alive, history.Now())
+				if !strings.HasPrefix(string(p.Kind), "ours") {
+					pauses = append(pauses, since)
+				}
+			}
 			all := f.stays()
-			if !strings.HasPrefix(string(stopped.Kind), "ours") {
+			for _, since := range pauses {
 				all = excuse(all, since)
 			}
 			if bad := crowds(all, c.size); len(bad) > 0 {

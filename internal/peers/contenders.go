@@ -20,6 +20,9 @@ const (
 	CuratorWrite     LockKind = "ReadWriteLock.write"
 	CuratorSemaphore LockKind = "SemaphoreV2"
 
+	// CuratorDowngrade gets the lock as a writer, and holds it as a reader.
+	CuratorDowngrade LockKind = "ReadWriteLock.downgrade"
+
 	// KazooLock has the extra_lock_patterns lock-, so that it waits behind zk.Lock.
 	KazooLock  LockKind = "Lock"
 	KazooRead  LockKind = "ReadLock"
@@ -36,7 +39,7 @@ func OurLock(recipe, style string) LockKind { return LockKind("ours " + recipe +
 func (k LockKind) library() Kind {
 	recipe, release, fetched := strings.Cut(string(k), "@")
 	library := map[LockKind]Kind{
-		CuratorMutex: LeaderLatch, CuratorRead: LeaderLatch, CuratorWrite: LeaderLatch, CuratorSemaphore: LeaderLatch,
+		CuratorMutex: LeaderLatch, CuratorRead: LeaderLatch, CuratorWrite: LeaderLatch, CuratorDowngrade: LeaderLatch, CuratorSemaphore: LeaderLatch,
 		KazooLock: Kazoo, KazooRead: Kazoo, KazooWrite: Kazoo, GoLock: ZkLock,
 	}[LockKind(recipe)]
 	if fetched {

@@ -111,7 +111,7 @@ func TestMixedLocksExclude(t *testing.T) {
 	}{
 		"mutex curator": {1, []LockKind{CuratorMutex, our("lock", "curator"), GoLock}},
 		"mutex kazoo":   {1, []LockKind{our("lock", "kazoo"), KazooLock, GoLock}},
-		"rw curator":    {1, []LockKind{our("write", "curator"), CuratorWrite, CuratorRead, our("read", "curator")}},
+		"rw curator":    {1, []LockKind{our("write", "curator"), CuratorWrite, CuratorRead, our("read", "curator"), CuratorDowngrade}},
 		"rw kazoo":      {1, []LockKind{KazooWrite, our("write", "kazoo"), KazooRead, our("read", "kazoo")}},
 		"semaphore":     {2, []LockKind{our("semaphore", "curator"), CuratorSemaphore}},
 	} {
@@ -158,6 +158,8 @@ func lockRelease(k LockKind) LockKind {
 	switch {
 	case os.Getenv("ZKRECIPE_PEERS") == "newest":
 		return k.Newest()
+	case k == CuratorDowngrade:
+		return CuratorWrite // 5.4.0's lets a writer in beside the reader: CURATOR-621
 	case k == KazooRead:
 		return OurLock("read", "kazoo") // 2.8.0's waits for writers behind it, which wait for it
 	}

@@ -63,6 +63,22 @@ final class Contender {
         return of(new InterProcessReadWriteLock(client, path).readLock());
       case "ReadWriteLock.write":
         return of(new InterProcessReadWriteLock(client, path).writeLock());
+      case "ReadWriteLock.downgrade":
+        InterProcessReadWriteLock both = new InterProcessReadWriteLock(client, path);
+        return new Means() {
+          public void acquire() throws Exception {
+            both.writeLock().acquire();
+            try {
+              both.readLock().acquire();
+            } finally {
+              both.writeLock().release();
+            }
+          }
+
+          public void release() throws Exception {
+            both.readLock().release();
+          }
+        };
       default:
         InterProcessSemaphoreV2 s = new InterProcessSemaphoreV2(client, path, size);
         return new Means() {

@@ -25,8 +25,8 @@ type stay struct {
 // pause is the time from SIGSTOP to the end, of a peer that keeps no promise then: what it believes
 // after a pause that was longer than its session is not judged.
 type pause struct {
-	who  string
-	from int64
+	who      string
+	from, to int64 // before SIGSTOP was sent, and after
 }
 
 func staysOf(p *Peer) (all []stay) {
@@ -65,11 +65,12 @@ func crowds(all []stay, size int) (bad []string) {
 	return bad
 }
 
-// excuse cuts off the stay of a paused peer at the pause.
+// excuse cuts off the stay of a paused peer at its last moment before the pause, or, if it began in
+// that moment, at its beginning.
 func excuse(all []stay, p pause) []stay {
 	for i, s := range all {
-		if s.who == p.who && s.first <= p.from && p.from < s.last {
-			all[i].last = p.from
+		if s.who == p.who && s.first <= p.to && p.from < s.last {
+			all[i].last = max(s.first, p.from)
 		}
 	}
 	return all
@@ -95,7 +96,7 @@ func TestCrowdsAreSeen(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if got := crowds(excuse([]stay{w("a", 1, 5), w("b", 4, 6)}, pause{"a", 2}), 1); len(got) > 0 {
+	if got := crowds(excuse([]stay{w("a", 1, 5), w("b", 4, 6)}, pause{"a", 2, 2}), 1); len(got) > 0 {
 		t.Errorf("a paused peer is not excused: %v", got)
 	}
 }
@@ -133,8 +134,9 @@ func TestMixedLocksExclude(t *testing.T) {
 			var pauses []pause
 			for i, p := range alive[:n] {
 				f.beatsAfter(p, history.Now())
-				since := pause{p.ID, history.Now()}
+				since := pause{who: p.ID, from: history.Now()}
 				f.signal(p, syscall.SIGSTOP)
+				since.to = history.Now()
 				f.acquire(slices.Delete(slices.Clone(alive), i, i+1), since.from+int64(2*usual)) // its session has ended by then
 				f.signal(p, syscall.SIGCONT)
 				f.acquire(alive, history.Now())

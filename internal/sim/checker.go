@@ -108,10 +108,7 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.terms++
-	for _, f := range c.next {
-		f(p)
-	}
-	c.next = nil
+	c.begun(p)
 	c.log("%s leads %s with token %d, lease %v", id, path, term.Token(), term.Remaining())
 	r := c.record(path)
 	t := &termRecord{proc: p, id: id, term: term}
@@ -143,7 +140,16 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 	})
 }
 
-// onNext calls f when the next term begins; f must not call the checker or the ensemble.
+// begun calls the functions of onNext. The caller holds c.mu.
+func (c *checker) begun(p *proc) {
+	for _, f := range c.next {
+		f(p)
+	}
+	c.next = nil
+}
+
+// onNext calls f when the next term begins, or the next permit or lock is held; f must not call the
+// checker or the ensemble.
 func (c *checker) onNext(f func(*proc)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"math/rand"
+	"strings"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/session"
@@ -85,11 +86,14 @@ func (w *world) adminDeletesLeaderCutOff(rng *rand.Rand) {
 func (w *world) adminDeletesPath(rng *rand.Rand) {
 	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
 		path, nodes := w.inLine(ctx, s, rng)
+		if w.plan.Locks > 0 && strings.HasPrefix(path, lockDir) {
+			w.adminDeletesLock(ctx, s, path, nodes)
+			return
+		}
 		defer w.check.forget(path)()
-		defer w.locks.forget(path, nodes)()
-		w.registers.at(path).expel()
 		switch {
 		case w.plan.Semaphores > 0:
+			w.registers.at(path).expel()
 			for _, node := range nodes {
 				w.check.doom(node)
 			}
@@ -104,6 +108,24 @@ func (w *world) adminDeletesPath(rng *rand.Rand) {
 			s.Delete(ctx, path, -1)
 		}
 	})
+}
+
+// adminDeletesLock deletes a lock's path and its nodes. If somebody joins meanwhile, the path stays.
+func (w *world) adminDeletesLock(ctx context.Context, s *session.Session, path string, nodes []string) {
+	if len(nodes) == 0 {
+		return
+	}
+	w.checkRegister(path) // what comes after this is not judged
+	forgotten := w.locks.forget(path, nodes)
+	for _, node := range nodes {
+		w.adminDeletes(ctx, s, node)
+	}
+	w.check.logf("admin deletes %s", path)
+	deleted := session.OutcomeOf(s.Delete(ctx, path, -1)) != session.OutcomeNotDone
+	if deleted {
+		w.registers.at(path).expel()
+	}
+	forgotten(deleted)
 }
 
 // nodeOfHolder returns the znode of a valid term of an election, or of a valid permit of a

@@ -24,7 +24,9 @@ import (
 // each of them. They hold it for reading or for writing, one after another or all at once. They try
 // it, and they give up.
 
-func lockPath(n int) string { return "/l/" + strconv.Itoa(n) }
+const lockDir = "/l/"
+
+func lockPath(n int) string { return lockDir + strconv.Itoa(n) }
 
 // guarded is what the holder of a lock writes to.
 func guarded(path string) string { return "/guarded" + path }
@@ -99,10 +101,8 @@ func (c *lockChecker) nodeOfHolder(path string) (node string) {
 }
 
 // forget is [checker.forget] for a lock whose path and nodes an administrator is about to delete.
-func (c *lockChecker) forget(path string, nodes []string) (forgotten func()) {
-	if !strings.HasPrefix(path, "/l/") {
-		return func() {}
-	}
+// deleted says whether the path was deleted, with its record: if not, nobody is excused.
+func (c *lockChecker) forget(path string, nodes []string) (forgotten func(deleted bool)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, h := range c.record(path).helds {
@@ -114,10 +114,16 @@ func (c *lockChecker) forget(path string, nodes []string) (forgotten func()) {
 		}
 	}
 	doom(time.Time{})
-	return func() {
+	return func(deleted bool) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		doom(time.Now())
+		if deleted {
+			doom(time.Now())
+			return
+		}
+		for _, node := range nodes {
+			delete(c.doomed, node)
+		}
 	}
 }
 
@@ -132,6 +138,9 @@ func (c *lockChecker) excused(h *heldRecord) bool {
 func (c *lockChecker) began(p *proc, path, id string, held *lock.Held, shared, downgraded bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.checker.mu.Lock()
+	c.begun(p)
+	c.checker.mu.Unlock()
 	c.logf("%s holds %s with token %d, shared %v, lease %v", id, path, held.Token(), shared, held.Remaining())
 	r := c.record(path)
 	r.acquired++
@@ -174,11 +183,8 @@ func (c *lockChecker) resumed(p *proc) {
 			if !h.shared {
 				later = r.token
 			}
-			replaced := h.Token() < later
+			replaced := h.Token() < later && !c.excused(h)
 			over := h.Remaining() <= 0 || replaced
-			if c.excused(h) {
-				continue
-			}
 			if h.proc == p && over && (c.valid(h) || h.Context().Err() == nil) {
 				c.report("pause", "%s finds that it holds %s after the pause", h.id, path)
 			}
@@ -360,7 +366,7 @@ func (w *world) awaitHolders() {
 
 // isContender reports whether a znode is one of a lock's line.
 func isContender(path string) bool {
-	return strings.HasPrefix(path, "/l/") && strings.Contains(path, "_c_")
+	return strings.HasPrefix(path, lockDir) && strings.Contains(path, "_c_")
 }
 
 // checkLocks looks at what the processes leave behind when they have ended.

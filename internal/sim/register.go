@@ -160,9 +160,13 @@ func (p *proc) useRegister(ctx context.Context, path string, h holder, read bool
 
 // checkRegisters lets Porcupine judge.
 func (w *world) checkRegisters() {
-	for path, r := range w.registers.byPath {
-		if !r.linearizable() {
-			w.check.report("linearizable", "the %d operations under %s have no order in which its register is a plain number", len(r.ops), path)
-		}
+	for path := range w.registers.byPath {
+		w.checkRegister(path)
+	}
+}
+
+func (w *world) checkRegister(path string) {
+	if r := w.registers.at(path); !r.linearizable() {
+		w.check.report("linearizable", "the %d operations under %s have no order in which its register is a plain number", len(r.ops), path)
 	}
 }

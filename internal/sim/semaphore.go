@@ -154,10 +154,7 @@ func (p *proc) work(permit *semaphore.Permit, dir string, rng *rand.Rand) {
 func (c *checker) permitBegan(p *proc, dir, id string, permit *semaphore.Permit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, f := range c.next {
-		f(p)
-	}
-	c.next = nil
+	c.begun(p)
 	s := c.semaphores[dir]
 	s.acquired++
 	c.log("%s holds %d of %s by %s, lease %v, slots %v", id, permit.N(), dir, permit.Node(), permit.Remaining(), numbers(permit))

@@ -45,7 +45,7 @@ func New(client *session.Client, path string, cfg Config) (*Group, error) {
 // Join tries until ctx ends, or until the client is closed. The error wraps the cause of ctx, or is
 // session.ErrClosed. A [*recipe.PermanentError] says that trying again cannot help. Only Join ends
 // with it: a member that has been listed goes on trying, whatever the error. A former znode that we
-// has no permission to read is no reason for it, because it goes with its session, see the
+// have no permission to read is no reason for it, because it goes with its session, see the
 // package's documentation. After an error nothing is left. Each call makes another member.
 func (g *Group) Join(ctx context.Context) (*Member, error) {
 	if ctx.Err() != nil {

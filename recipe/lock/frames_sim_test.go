@@ -110,10 +110,9 @@ func at(t *testing.T, nth int, ahead bool, run func(context.Context, *testing.T,
 				close(released)
 			}()
 		}
-		do := f.do
-		if do == nil {
-			s.On(zktest.Match{Host: "a", Nth: nth}, f.effect)
-			do = func(*stage, func()) {}
+		var rule *zktest.Rule
+		if f.do == nil {
+			rule = s.On(zktest.Match{Host: "a", Nth: nth}, f.effect)
 		}
 		armed.Store(1)
 		done := make(chan struct{})
@@ -121,7 +120,9 @@ func at(t *testing.T, nth int, ahead bool, run func(context.Context, *testing.T,
 		select {
 		case <-hit:
 			happened = true
-			do(s, cancel)
+			if f.do != nil {
+				f.do(s, cancel)
+			}
 		case <-done:
 		}
 		select {
@@ -131,6 +132,10 @@ func at(t *testing.T, nth int, ahead bool, run func(context.Context, *testing.T,
 			<-done
 		}
 		armed.Store(0)
+		if rule != nil { // it counts pings, too
+			happened = rule.Hits() > 0
+			rule.Remove()
+		}
 		s.Host("a").Heal()
 		<-released
 		begun := time.Now()

@@ -70,8 +70,15 @@ final class Contender {
             both.writeLock().acquire();
             try {
               both.readLock().acquire();
-            } finally {
+            } catch (Exception e) {
               both.writeLock().release();
+              throw e;
+            }
+            try {
+              both.writeLock().release();
+            } catch (Exception e) {
+              both.readLock().release();
+              throw e;
             }
           }
 

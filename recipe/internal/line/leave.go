@@ -161,28 +161,21 @@ func (p *Place) Leave(ctx context.Context) error {
 
 // removeLine deletes the own znode and the path, if nobody else stands there. A writer that has led
 // knows that nobody else holds anything here: those before it are over, and nobody behind it can
-// have led. So the record is not needed any more. If the answer is lost, removeLine tries again:
-// without the own znode nobody may delete the path.
+// have led. So the record is not needed any more. If the connection is lost, removeLine tries
+// again: without the own znode nobody may delete the path.
 func (p *Place) removeLine(ctx context.Context) bool {
 	pause := retry.New(p.cfg.Clock, firstLeave, longestLeave)
-	for repeated := false; ; repeated = true {
+	for i := range leaveAttempts {
 		_, err := p.s.Multi(ctx, &zk.DeleteRequest{Path: p.path, Version: -1}, &zk.DeleteRequest{Path: p.dir, Version: -1})
-		if !unsettled(err) || pause.Wait(ctx) != nil || p.s.Err() != nil {
-			return err == nil || repeated && errors.Is(err, zk.ErrNoNode) // the attempt before has done it
+		if err == nil || i > 0 && errors.Is(err, zk.ErrNoNode) { // an attempt before may have done it
+			return true
+		}
+		lost := errors.Is(err, zk.ErrConnectionClosed) || errors.Is(err, zk.ErrNoServer) || errors.Is(err, zk.ErrSessionMoved)
+		if !lost || p.s.Err() != nil || pause.Wait(ctx) != nil {
+			return false
 		}
 	}
-}
-
-// unsettled reports whether an attempt may have happened or not, or was not made at all, because of
-// its connection.
-func unsettled(err error) bool {
-	switch {
-	case err == nil:
-		return false
-	case errors.Is(err, zk.ErrNoServer), errors.Is(err, zk.ErrSessionMoved):
-		return true
-	}
-	return session.OutcomeOf(err) == session.OutcomeUnknown
+	return false
 }
 
 // announce deletes the own znode, and writes into the record that its number is over, if nobody

@@ -110,7 +110,7 @@ func (w *world) adminDeletesPath(rng *rand.Rand) {
 	})
 }
 
-// adminDeletesLock deletes a lock's path and its nodes. If somebody joins meanwhile, the path stays.
+// adminDeletesLock deletes a lock's path and its nodes. The path stays if somebody joins meanwhile.
 func (w *world) adminDeletesLock(ctx context.Context, s *session.Session, path string, nodes []string) {
 	if len(nodes) == 0 {
 		return

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/child"
-	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
+	"github.com/zkrecipe/zkrecipe/internal/proc"
 )
 
 var exe string

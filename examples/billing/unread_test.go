@@ -10,7 +10,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/internal/proc"
 )
 
 // It has said much when a leader is paused, also with the lock held that the end of the billers

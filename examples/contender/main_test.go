@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/internal/proc"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 

@@ -7,7 +7,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
+	"github.com/zkrecipe/zkrecipe/internal/proc"
 )
 
 func TestAShowThatNobodyReadsEndsWhenInterrupted(t *testing.T) {

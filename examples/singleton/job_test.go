@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
-	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/proc"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
-	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/proc"
 )
 
 // broken returns the end of a pipe that nobody can read any more.

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/proc"
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/proc"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 

@@ -162,7 +162,7 @@ var mayImport = map[string][]string{
 	"recipe/value":            {"recipe/.", "recipe/internal/ident", "recipe/internal/journal", "watch", "session", "internal/clock", "internal/enum", "internal/retry", "github.com/go-zookeeper/zk"},
 	"recipe/internal/journal": {"session", "internal/clock", "internal/retry", "github.com/go-zookeeper/zk"},
 	"examples":                {"examples", "recipe/.", "recipe/election", "recipe/group", "recipe/lock", "session", "watch", "internal/clock", "internal/ensemble", "internal/feed", "internal/history", "internal/notify", "internal/tether", "recipe/semaphore"},
-	"examples/internal/proc":  {"internal/await", "internal/notify", "internal/tether"},
+	"internal/proc":           {"internal/await", "internal/notify", "internal/tether"},
 	"examples/dispatcher":     {"examples", "recipe/election", "recipe/group", "recipe/lock", "session", "watch", "github.com/go-zookeeper/zk"},
 	"examples/counter":        {"examples", "recipe/value", "session", "internal/history"},
 	"examples/config":         {"examples", "recipe/cache", "session"},

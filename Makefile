@@ -1,4 +1,4 @@
-# make quick  after each change, about a minute: vet, gofmt, the tests that need nothing but Go, with a part of their rounds; the
+# make quick  after each change, less than a minute on two cores: vet, gofmt, the tests that need nothing but Go, with a part of their rounds; the
 #             tests of the examples are left out
 # make test   before a change is proposed, about 10 minutes on two cores: all of that with the race detector, the examples, and tests on
 #             real ZooKeeper ensembles; what needs something that is not here is skipped

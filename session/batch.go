@@ -17,6 +17,9 @@ type batcher struct {
 	busy    bool // a request of this kind is under way
 	pending []*pending
 	dirs    map[string]bool // of the pending operations
+	// together, if it is set, returns operations that each batch begins with. If ok is false, there
+	// can be no batch now.
+	together func() (ops []any, ok bool)
 }
 
 // pending is the operation of one caller. The caller sets all fields but done.
@@ -125,7 +128,7 @@ func (b *batcher) flush() {
 	}
 	work := func() {
 		for ; len(batch) > 0; batch = b.next() {
-			b.s.carryOut(batch)
+			b.carryOut(batch)
 		}
 	}
 	if b.s.begin(b.s.ctx) != nil {
@@ -139,17 +142,23 @@ func (b *batcher) flush() {
 }
 
 // carryOut carries out all operations of a batch, or none.
-func (s *Session) carryOut(batch []*pending) {
-	if len(batch) == 1 {
-		batch[0].done <- answered{alone: true}
+func (b *batcher) carryOut(batch []*pending) {
+	var ops []any
+	ok := len(batch) > 1
+	if ok && b.together != nil {
+		ops, ok = b.together()
+	}
+	if !ok {
+		for _, p := range batch {
+			p.done <- answered{alone: true}
+		}
 		return
 	}
-	var ops []any
+	i := len(ops) // of the first operation of p
 	for _, p := range batch {
 		ops = append(ops, p.ops...)
 	}
-	results, err := s.Multi(s.ctx, ops...)
-	i := 0
+	results, err := b.s.Multi(b.s.ctx, ops...)
 	for _, p := range batch {
 		switch {
 		case err == nil:

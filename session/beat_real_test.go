@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-zookeeper/zk"
-
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -83,9 +81,7 @@ func TestASilentSessionIsTakenOverFromOnRealServers(t *testing.T) {
 	if l.Valid() {
 		t.Error("it is silent while its lease runs")
 	}
-	_, err := heir.Multi(t.Context(), listener.Heartbeat().Revoke(), &zk.DeleteRequest{Path: p.path, Version: -1})
-	must(t, err)
-	listener.Revoked(listener.Heartbeat().Version + 1)
+	must(t, listener.TakeOver(t.Context(), listener.Heartbeat(), p.path))
 	c.all(func(p *faultproxy.Proxy) { p.Release(faultproxy.Both) })
 	if err := over(t, s); !errors.Is(err, session.ErrRevoked) {
 		t.Errorf("the session that was silent: %v", err)

@@ -189,9 +189,8 @@
 // The places of others:
 //
 //   - [Session.Listen] reads the [Heartbeat] of another session again and again. [Outlast] tells
-//     when a lease of that session is over. [Heartbeat.Revoke] and [Heartbeat.Check] go into the
-//     multi that takes over. [Listener.Revoked] and [Listener.Restart] tell the listener how that
-//     ended.
+//     when a lease of that session is over. [Listener.TakeOver] deletes a place of that session
+//     when the session is silent, revoked or gone.
 //   - [Session.HeartbeatPath] and [ParseLease] are for code that reads heartbeats without a
 //     Listener.
 //   - [Session.AskChildren] and [Session.AskData] read without waiting. They can be sent right

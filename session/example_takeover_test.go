@@ -7,8 +7,6 @@ import (
 	"log"
 	"time"
 
-	"github.com/go-zookeeper/zk"
-
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -48,21 +46,20 @@ func ExampleSession_Listen() {
 	}
 	heard := listener.Heartbeat()
 	fmt.Println("silent for a lease:", heard.Path == second.HeartbeatPath(first.ID()))
-	_, err = second.Multi(ctx,
-		&zk.CheckVersionRequest{Path: own, Version: -1}, // we are still there
-		heard.Revoke(), // no beat came, and none will
-		&zk.DeleteRequest{Path: held, Version: -1})
-	if err != nil {
-		listener.Restart(heard) // a beat was on its way: listen on
+	switch err := listener.TakeOver(ctx, heard, held, own); {
+	case err == nil:
+		fmt.Println("taken over")
+	case errors.Is(err, session.ErrOwnGone): // we do not stand there any more
+		log.Fatal(err)
+	case errors.Is(err, session.ErrUnproved): // it is gone, and we have to wait for the length of a lease
+		time.Sleep(session.Outlast(heard.LeaseTime))
+	default: // for example because a beat was on its way: listen on
 		log.Fatal(err)
 	}
-	listener.Revoked(heard.Version + 1) // other Listeners of this session need not revoke it again
-	fmt.Println("taken over")
 
-	// Another place of that session is free at once, if the heartbeat is still as it was read.
+	// Another place of that session is free at once.
 	if heard := listener.Heartbeat(); heard.State == session.HeartbeatRevoked {
-		_, err = second.Multi(ctx, heard.Check(), &zk.DeleteRequest{Path: other, Version: -1})
-		fmt.Println("and the other:", err)
+		fmt.Println("and the other:", listener.TakeOver(ctx, heard, other, own))
 	}
 
 	host.Heal()

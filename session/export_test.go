@@ -1,5 +1,16 @@
 package session
 
+import "github.com/go-zookeeper/zk"
+
+// Revoke returns the operation by which a takeover revokes a heartbeat.
+func (h Heartbeat) Revoke() *zk.SetDataRequest {
+	h.State = HeartbeatSilent
+	return h.proof()[0].(*zk.SetDataRequest)
+}
+
+// Restart counts the silence from the start again.
+func (l *Listener) Restart(heard Heartbeat) { l.restart(heard) }
+
 // FindOwn lets a test look for the znode of an attempt that the test has made itself.
 func (s *Session) FindOwn(dir, prefix string) (string, error) { return s.findOwn(dir, prefix) }
 

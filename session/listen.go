@@ -147,9 +147,11 @@ type Listener struct {
 // source is one other session's heartbeat. All Listeners to that session share it. The session's mu
 // guards it.
 type source struct {
+	s         *Session
 	owner     int64
 	heard     hearing
 	listeners []*Listener
+	takeovers batcher
 	stop      context.CancelFunc
 }
 
@@ -162,7 +164,8 @@ func (s *Session) Listen(owner int64, wake chan<- struct{}) *Listener {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l.source = s.sources[owner]; l.source == nil {
-		l.source = &source{owner: owner, heard: hearing{owner: owner, now: Heartbeat{Path: s.HeartbeatPath(owner)}}}
+		l.source = &source{s: s, owner: owner, heard: hearing{owner: owner, now: Heartbeat{Path: s.HeartbeatPath(owner)}}}
+		l.source.takeovers = batcher{s: s, together: l.source.together}
 		s.sources[owner] = l.source
 		ctx, cancel := context.WithCancel(s.ctx)
 		l.source.stop = cancel
@@ -194,16 +197,6 @@ func (l *Listener) Heartbeat() Heartbeat {
 	return l.source.heard.now
 }
 
-// Revoked tells all Listeners to the same session that one of them has set the heartbeat to
-// "revoked".
-func (l *Listener) Revoked(version int32) {
-	l.s.mu.Lock()
-	defer l.s.mu.Unlock()
-	h := &l.source.heard
-	h.now.State, h.now.Version = HeartbeatRevoked, version
-	l.source.tell()
-}
-
 func (src *source) tell() {
 	for _, l := range src.listeners {
 		notify.Signal(l.wake)
@@ -228,28 +221,4 @@ func (s *Session) listen(ctx context.Context, src *source) {
 		s.mu.Unlock()
 		clock.Sleep(ctx, s.clock, wait)
 	}
-}
-
-// Restart counts the silence from the start again. Call it when a takeover that relied on heard has
-// failed. It does nothing if the heartbeat has changed since: another Listener to the same session
-// may have taken over, and then the heartbeat is revoked.
-func (l *Listener) Restart(heard Heartbeat) {
-	l.s.mu.Lock()
-	defer l.s.mu.Unlock()
-	h := &l.source.heard
-	if now := h.now; now.State != HeartbeatUnseen && now.State == heard.State && now.Version == heard.Version && now.Czxid == heard.Czxid {
-		h.now.State, h.since = HeartbeatBeating, l.s.clock.Now()
-	}
-}
-
-// Revoke returns the operation that ends a silent session's beats for good. It fails if the
-// heartbeat has been set since it was read. The data contain the version, so that data written by
-// hand are not taken for a revocation.
-func (h Heartbeat) Revoke() *zk.SetDataRequest {
-	return &zk.SetDataRequest{Path: h.Path, Data: []byte(revokedAt(h.Version)), Version: h.Version}
-}
-
-// Check returns the operation that fails if the heartbeat has changed since it was read.
-func (h Heartbeat) Check() *zk.CheckVersionRequest {
-	return &zk.CheckVersionRequest{Path: h.Path, Version: h.Version}
 }

@@ -47,11 +47,6 @@ func (h *heir) await(t *testing.T, want session.HeartbeatState, within time.Dura
 	return time.Since(begin)
 }
 
-func (h *heir) takeOver(t *testing.T, path string) error {
-	_, err := h.s.Multi(t.Context(), h.l.Heartbeat().Revoke(), &zk.DeleteRequest{Path: path, Version: -1})
-	return err
-}
-
 func TestAnHeirHearsEachEnd(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		h := b.heir()
@@ -71,8 +66,7 @@ func TestAnHeirHearsEachEnd(t *testing.T) {
 		if l.Valid() || took > session.Outlast(D)+D/8 {
 			t.Errorf("silent after %v; its lease runs: %v", took, l.Valid())
 		}
-		must(t, h.takeOver(t, p.path))
-		h.l.Revoked(h.l.Heartbeat().Version + 1)
+		must(t, h.l.TakeOver(t.Context(), h.l.Heartbeat(), p.path))
 		// Another listener reads it.
 		second := h.s.Listen(b.s.ID(), make(chan struct{}, 1))
 		defer second.Stop()
@@ -82,8 +76,8 @@ func TestAnHeirHearsEachEnd(t *testing.T) {
 		third := b.heir()
 		defer third.client.Close()
 		third.await(t, session.HeartbeatRevoked, D)
-		if _, err := third.s.Multi(t.Context(), third.l.Heartbeat().Check()); err != nil {
-			t.Errorf("the heartbeat has changed since it was read: %v", err)
+		if err := third.l.TakeOver(t.Context(), third.l.Heartbeat(), p.path); !errors.Is(err, zk.ErrNoNode) {
+			t.Errorf("the place was deleted twice: %v", err)
 		}
 		b.host.Heal()
 		if err := b.ended(); !errors.Is(err, session.ErrRevoked) {
@@ -103,9 +97,10 @@ func TestNobodyTakesOverAfterABeatThatWasNotHeard(t *testing.T) {
 		await.Sleep(simT)
 		b.host.Hold()
 		h.await(t, session.HeartbeatSilent, simT)
+		heard := h.l.Heartbeat()
 		b.host.Heal()
 		p.lease(t)
-		if err := h.takeOver(t, p.path); !errors.Is(err, zk.ErrBadVersion) {
+		if err := h.l.TakeOver(t.Context(), heard, p.path); !errors.Is(err, zk.ErrBadVersion) {
 			t.Errorf("taken over: %v", err)
 		}
 		p.lease(t)
@@ -262,8 +257,7 @@ func (b *bubble) survives(f fault, rng *rand.Rand) bool {
 		if heard.State != session.HeartbeatSilent {
 			continue
 		}
-		if err := h.takeOver(b.T, p.path); err != nil {
-			h.l.Restart(heard)
+		if h.l.TakeOver(b.T.Context(), heard, p.path) != nil {
 			continue
 		}
 		if p.hold.Lease() != nil || l.Valid() {

@@ -241,13 +241,10 @@ func (t *trial) wait(ctx context.Context) {
 			t.freeAt(before + int64(session.Outlast(t.lease)))
 			return
 		case heard.State == session.HeartbeatSilent:
-			_, err := t.waiter.Multi(ctx, &zk.CheckVersionRequest{Path: t.own, Version: -1}, heard.Revoke(),
-				&zk.DeleteRequest{Path: t.place, Version: -1})
-			if err == nil {
+			if listener.TakeOver(ctx, heard, t.place, t.own) == nil {
 				t.freeAt(before)
 				return
 			}
-			listener.Restart(heard)
 			continue
 		}
 		select {

@@ -35,20 +35,18 @@ type standing struct {
 type action int
 
 const (
-	actWait    action = iota // for an event, or for some time
-	actAdmit                 // fewer than all permits can be held by older ones
-	actRefuse                // the semaphore has become too small for it
-	actAsk                   // read the record
-	actSlot                  // take slots
-	actRenew                 // get a lease
-	actRevoke                // take over from a silent session
-	actInherit               // take over from a session whose heartbeat has been revoked
-	actRemove                // take over from a session whose heartbeat is gone
+	actWait     action = iota // for an event, or for some time
+	actAdmit                  // fewer than all permits can be held by older ones
+	actRefuse                 // the semaphore has become too small for it
+	actAsk                    // read the record
+	actSlot                   // take slots
+	actRenew                  // get a lease
+	actTakeOver               // take over from the session of an older one
 )
 
 // String returns the action in words.
 func (a action) String() string {
-	return enum.Name(a, []string{"wait", "admit", "refuse", "ask", "slot", "renew", "revoke", "inherit", "remove"})
+	return enum.Name(a, []string{"wait", "admit", "refuse", "ask", "slot", "renew", "take over"})
 }
 
 // never is a wait that only an event ends.
@@ -109,13 +107,8 @@ func decide(st standing, now clock.Instant) decision {
 // overtake returns what to do about the older permits that still block.
 func (st standing) overtake(wait time.Duration) decision {
 	for i, heard := range st.beats {
-		switch heard.State {
-		case session.HeartbeatSilent:
-			return decision{action: actRevoke, beat: i}
-		case session.HeartbeatRevoked:
-			return decision{action: actInherit, beat: i}
-		case session.HeartbeatGone:
-			return decision{action: actRemove, beat: i}
+		if heard.State >= session.HeartbeatSilent {
+			return decision{action: actTakeOver, beat: i}
 		}
 	}
 	return decision{wait: wait}

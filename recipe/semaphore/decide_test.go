@@ -59,9 +59,9 @@ func TestDecide(t *testing.T) {
 		"many are missing":                      {gone(0, departure{1 << 62, 3, at(s), true}), decision{wait: s}},
 		"fewer are missing than there are":      {gone(0, departure{1 << 62, 2, at(s), true}), decision{action: actAdmit}},
 		"holders beat":                          {behind(session.HeartbeatBeating, session.HeartbeatUnseen), decision{wait: never}},
-		"a holder is silent":                    {behind(session.HeartbeatBeating, session.HeartbeatSilent), decision{actRevoke, 0, 1}},
-		"a holder is revoked":                   {behind(session.HeartbeatRevoked), decision{actInherit, 0, 0}},
-		"a holder's heartbeat is gone":          {behind(session.HeartbeatUnseen, session.HeartbeatGone), decision{actRemove, 0, 1}},
+		"a holder is silent":                    {behind(session.HeartbeatBeating, session.HeartbeatSilent), decision{actTakeOver, 0, 1}},
+		"a holder is revoked":                   {behind(session.HeartbeatRevoked), decision{actTakeOver, 0, 0}},
+		"a holder's heartbeat is gone":          {behind(session.HeartbeatUnseen, session.HeartbeatGone), decision{actTakeOver, 0, 1}},
 		"silent, but there is room":             {with(func(st *standing) { st.beats = behind(session.HeartbeatSilent).beats }), decision{action: actAdmit}},
 	} {
 		if got := decide(c.st, at(0)); got != c.want {
@@ -93,7 +93,7 @@ func FuzzDecide(f *testing.F) {
 		if admit := do.action == actAdmit; admit != (room && st.fresh && st.armed && st.slotted && st.leased && !st.admitted) {
 			t.Errorf("%+v at %d: %+v", st, now, do)
 		}
-		if do.action >= actRevoke && (room || st.admitted || st.beats[do.beat].State < session.HeartbeatSilent) {
+		if do.action == actTakeOver && (room || st.admitted || st.beats[do.beat].State < session.HeartbeatSilent) {
 			t.Errorf("%+v at %d: %+v", st, now, do)
 		}
 		if do.action == actWait && do.wait <= 0 {

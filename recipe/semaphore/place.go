@@ -199,8 +199,8 @@ func (p *place) Step(ctx context.Context, need time.Duration) (line.Standing, er
 			err = p.ask(ctx, true)
 		case actSlot:
 			err = p.takeSlots(ctx)
-		case actRevoke, actInherit, actRemove:
-			err = p.takeOver(ctx, do.action, p.hearing.heard[do.beat])
+		case actTakeOver:
+			err = p.takeOver(ctx, p.hearing.heard[do.beat])
 		default:
 			if do.action == actRenew {
 				for _, h := range p.holds {
@@ -334,4 +334,22 @@ func (l leases) Deadline() time.Time {
 		}
 	}
 	return first
+}
+
+// checks are the operations that fail if an own znode is gone.
+func (p *place) checks() (ops []any) {
+	for _, path := range p.paths {
+		ops = append(ops, &zk.CheckVersionRequest{Path: path, Version: -1})
+	}
+	return ops
+}
+
+// failed returns which operation of a multi failed.
+func failed(results []zk.MultiResponse) int {
+	for i, r := range results {
+		if r.Error != nil {
+			return i
+		}
+	}
+	return len(results)
 }

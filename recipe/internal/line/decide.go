@@ -35,19 +35,17 @@ type standing struct {
 type action int
 
 const (
-	actWait    action = iota // for an event, or for some time
-	actLead                  // the place is first, and nobody else can hold it
-	actAsk                   // read the line's record
-	actList                  // list the line again
-	actRenew                 // get a lease
-	actRevoke                // take over from a silent session
-	actInherit               // take over from a session whose heartbeat has been revoked
-	actRemove                // take over from a session whose heartbeat is gone
+	actWait     action = iota // for an event, or for some time
+	actLead                   // the place is first, and nobody else can hold it
+	actAsk                    // read the line's record
+	actList                   // list the line again
+	actRenew                  // get a lease
+	actTakeOver               // take over from the session of the one ahead
 )
 
 // String returns the action in words.
 func (a action) String() string {
-	return enum.Name(a, []string{"wait", "lead", "ask", "list", "renew", "revoke", "inherit", "remove"})
+	return enum.Name(a, []string{"wait", "lead", "ask", "list", "renew", "take over"})
 }
 
 // never is a wait that only an event ends.
@@ -84,21 +82,14 @@ func decide(st standing, now clock.Instant) (action, time.Duration) {
 
 // overtake returns what to do about the one ahead.
 func (st standing) overtake() action {
-	if st.refused || st.depth > listenTo {
+	heard := st.nearest
+	switch {
+	case st.refused || st.depth > listenTo || heard.State < session.HeartbeatSilent:
 		return actWait
+	case heard.State == session.HeartbeatSilent && heard.Version == 0 && st.depth > 1:
+		return actWait // it has never beaten: perhaps it does not know yet that it is the heir
 	}
-	switch st.nearest.State {
-	case session.HeartbeatSilent:
-		if st.depth > 1 && st.nearest.Version == 0 {
-			return actWait // it has never beaten: perhaps it does not know yet that it is the heir
-		}
-		return actRevoke
-	case session.HeartbeatRevoked:
-		return actInherit
-	case session.HeartbeatGone:
-		return actRemove
-	}
-	return actWait
+	return actTakeOver
 }
 
 // A candidate listens to the nearest one ahead if at most listenTo blocks are ahead of it: the

@@ -47,18 +47,18 @@ func TestDecide(t *testing.T) {
 		"a writer that may read now":                                     {with(func(st *standing) { st.departures = []departure{{7, at(s), true, false, true}} }), actList, 0},
 		"asked for before the line is listed":                            {with(func(st *standing) { st.departures = []departure{{7, at(s), false, false, true}} }), actAsk, 0},
 		"a foreign writer that may read now":                             {with(func(st *standing) { st.departures = []departure{{7, at(0), true, false, true}} }), actList, 0},
-		"behind many readers, the last silent":                           {standing{ahead: 9, depth: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actRevoke, never},
+		"behind many readers, the last silent":                           {standing{ahead: 9, depth: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actTakeOver, never},
 		"behind a writer that waits for readers, which has never beaten": {standing{ahead: 1, depth: 2, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actWait, never},
 		"behind a writer with readers and a writer ahead":                {standing{ahead: 1, depth: 3, nearest: session.Heartbeat{State: session.HeartbeatSilent, Version: 1}}, actWait, never},
 		"a clock's grain":                                                {with(func(st *standing) { st.departures = []departure{{7, at(1), true, false, false}} }), actWait, time.Millisecond},
 		"heir, leader beats":                                             {behind(1, session.HeartbeatBeating), actWait, never},
 		"heir, leader not heard":                                         {behind(1, session.HeartbeatUnseen), actWait, never},
-		"heir, leader silent":                                            {behind(1, session.HeartbeatSilent), actRevoke, never},
-		"heir, leader revoked":                                           {behind(1, session.HeartbeatRevoked), actInherit, never},
-		"heir, leader's heartbeat gone":                                  {behind(1, session.HeartbeatGone), actRemove, never},
-		"second in line, heir silent":                                    {behind(2, session.HeartbeatSilent), actRevoke, never},
+		"heir, leader silent":                                            {behind(1, session.HeartbeatSilent), actTakeOver, never},
+		"heir, leader revoked":                                           {behind(1, session.HeartbeatRevoked), actTakeOver, never},
+		"heir, leader's heartbeat gone":                                  {behind(1, session.HeartbeatGone), actTakeOver, never},
+		"second in line, heir silent":                                    {behind(2, session.HeartbeatSilent), actTakeOver, never},
 		"second in line, heir has never beaten":                          {standing{ahead: 2, depth: 2, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actWait, never},
-		"heir, leader has never beaten":                                  {standing{ahead: 1, depth: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actRevoke, never},
+		"heir, leader has never beaten":                                  {standing{ahead: 1, depth: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}}, actTakeOver, never},
 		"third in line: nobody there has to beat":                        {behind(3, session.HeartbeatSilent), actWait, never},
 		"silent, but we are not permitted to do it":                      {standing{ahead: 1, depth: 1, nearest: session.Heartbeat{State: session.HeartbeatSilent}, refused: true}, actWait, never},
 	} {
@@ -85,10 +85,10 @@ func FuzzDecide(f *testing.F) {
 		if lead := act == actLead; lead != (st.ahead == 0 && st.armed && st.leased && !st.led && clear) {
 			t.Errorf("%+v at %d: %v", st, now, act)
 		}
-		if over := act == actRevoke || act == actInherit || act == actRemove; over && (st.ahead == 0 || st.depth > 2 || st.refused || st.nearest.State < session.HeartbeatSilent) {
+		if act == actTakeOver && (st.ahead == 0 || st.depth > 2 || st.refused || st.nearest.State < session.HeartbeatSilent) {
 			t.Errorf("%+v: %v", st, act)
 		}
-		if act == actRevoke && st.depth > 1 && st.nearest.Version == 0 {
+		if act == actTakeOver && st.depth > 1 && st.nearest.State == session.HeartbeatSilent && st.nearest.Version == 0 {
 			t.Errorf("%+v: takes over from an heir that perhaps does not know yet that it is the heir", st)
 		}
 		if act == actWait && wait <= 0 {

@@ -160,8 +160,8 @@ func (p *Place) Step(ctx context.Context, need time.Duration) (Standing, error) 
 			err = p.askRecord(ctx)
 		case actList:
 			err = p.listAgain(ctx)
-		case actRevoke, actInherit, actRemove:
-			err = p.takeOver(ctx, act, stands.nearest)
+		case actTakeOver:
+			err = p.takeOver(ctx, stands.nearest)
 		default:
 			if act == actRenew {
 				p.hold.Renew()

@@ -69,10 +69,11 @@ func TestABeatThatIsHeardAfterTheDecisionToTakeOverPreventsIt(t *testing.T) {
 		e := zktest.Start(t, zktest.Config{InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
 		leader, heir := lineUp(t, e)
 		decided := heir.standing(0).nearest
+		decided.State = session.HeartbeatSilent // as if it had been heard so
 		for heir.listener.Heartbeat().Version == decided.Version {
 			await.Sleep(time.Millisecond)
 		}
-		if err := heir.takeOver(t.Context(), actRevoke, decided); err != nil {
+		if err := heir.takeOver(t.Context(), decided); err != nil {
 			t.Fatal(err)
 		}
 		if _, ok, err := leader.s.Exists(t.Context(), leader.Path()); err != nil || !ok {
@@ -122,7 +123,7 @@ func TestARevocationThatIsTakenBackIsNotBelieved(t *testing.T) {
 		decided := heir.standing(0).nearest
 		decided.State = session.HeartbeatRevoked // as if it had been heard so
 		await.Sleep(leader.s.LeaseTime())        // beats follow
-		if err := heir.takeOver(t.Context(), actInherit, decided); err != nil {
+		if err := heir.takeOver(t.Context(), decided); err != nil {
 			t.Fatal(err)
 		}
 		if len(heir.ahead) != 1 || leader.own.Deleted() {

@@ -8,8 +8,9 @@ import (
 // While a request of one kind is under way, further operations of that kind are pending. The next
 // request carries them as a batch, all or none. A batch is tried once: if it fails, each caller
 // tries its own operation alone and learns what is wrong with it. The reason: a process that takes
-// part in a thousand elections joins all of them at once, and resigns from all of them at once. A
-// thousand single creates or deletes keep the ensemble busy for much longer than one multi.
+// part in a thousand elections joins all of them at once, resigns from all of them at once, and
+// takes over all of them at once. A thousand single creates or deletes keep the ensemble busy for
+// much longer than one multi.
 
 // A batcher carries out operations of one kind. The session's mu guards it.
 type batcher struct {
@@ -17,9 +18,9 @@ type batcher struct {
 	busy    bool // a request of this kind is under way
 	pending []*pending
 	dirs    map[string]bool // of the pending operations
-	// together, if it is set, returns operations that each batch begins with. If ok is false, there
-	// can be no batch now.
-	together func() (ops []any, ok bool)
+	// together, if it is set, returns operations that each batch begins with. If alone is true,
+	// there can be no batch now, and each caller tries alone. If there is an error, all fail.
+	together func() (ops []any, alone bool, err error)
 }
 
 // pending is the operation of one caller. The caller sets all fields but done.
@@ -144,13 +145,14 @@ func (b *batcher) flush() {
 // carryOut carries out all operations of a batch, or none.
 func (b *batcher) carryOut(batch []*pending) {
 	var ops []any
-	ok := len(batch) > 1
-	if ok && b.together != nil {
-		ops, ok = b.together()
+	var err error
+	alone := len(batch) == 1
+	if !alone && b.together != nil {
+		ops, alone, err = b.together()
 	}
-	if !ok {
+	if alone || err != nil {
 		for _, p := range batch {
-			p.done <- answered{alone: true}
+			p.done <- answered{alone: alone, err: err}
 		}
 		return
 	}

@@ -9,7 +9,7 @@ func (h Heartbeat) Revoke() *zk.SetDataRequest {
 }
 
 // Restart counts the silence from the start again.
-func (l *Listener) Restart(heard Heartbeat) { l.restart(heard) }
+func (l *Listener) Restart(heard Heartbeat) { l.restart(heard, true) }
 
 // FindOwn lets a test look for the znode of an attempt that the test has made itself.
 func (s *Session) FindOwn(dir, prefix string) (string, error) { return s.findOwn(dir, prefix) }

@@ -110,8 +110,9 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 		h.now.LeaseTime = d // the lease time of a session never changes: a shorter one was written by hand
 	}
 	h.now.State = HeartbeatBeating
-	// A set at version -1 succeeds at any version: a takeover would prove nothing.
-	if h.now.LeaseTime > 0 && stat.Version != -1 && h.since.Add(Outlast(h.now.LeaseTime)).Reached(now) {
+	// A set or a check at version -1 succeeds at any version: a takeover would prove nothing, and
+	// after one that sets it to -1 others would not.
+	if h.now.LeaseTime > 0 && stat.Version != -1 && stat.Version != -2 && h.since.Add(Outlast(h.now.LeaseTime)).Reached(now) {
 		h.now.State = HeartbeatSilent
 	}
 }

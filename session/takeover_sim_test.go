@@ -114,6 +114,37 @@ func TestABatchOfTakeoversNeedsTheHeartbeatAsItWasHeard(t *testing.T) {
 	})
 }
 
+// The first takeover is refused and so has revoked nothing. The others do not go together: somebody
+// has made the heartbeat again by hand, and only the answer to a revocation tells that.
+func TestNoTakeoversGoTogetherBeforeTheHeartbeatIsRevoked(t *testing.T) {
+	takeMany(t, 10, func(t *testing.T, k *taking) {
+		admin, heard := k.Admin(), k.h.l.Heartbeat()
+		must(t, admin.Delete(t.Context(), k.own[0], -1))
+		k.h.host.Hold(zktest.ToClient)
+		first := make(chan error, 1)
+		go func() { first <- k.h.l.TakeOver(t.Context(), heard, k.held[0], k.own[0]) }()
+		synctest.Wait()
+		rest := k.begin(t, 1)
+		synctest.Wait() // they wait for the first
+		n, _ := k.node(heard.Path)
+		_, err := admin.Multi(t.Context(), &zk.DeleteRequest{Path: heard.Path, Version: -1}, &zk.CreateRequest{Path: heard.Path})
+		must(t, err)
+		for range heard.Version {
+			_, err := admin.Set(t.Context(), heard.Path, n.Data, -1)
+			must(t, err)
+		}
+		k.h.host.Heal()
+		if err := <-first; !errors.Is(err, session.ErrOwnGone) {
+			t.Errorf("the first: %v", err)
+		}
+		for _, err := range rest {
+			if <-err == nil {
+				t.Error("taken over, by a heartbeat of another")
+			}
+		}
+	})
+}
+
 // If one takeover is refused, the others are not.
 func TestATakeoverThatIsRefusedFailsAlone(t *testing.T) {
 	takeMany(t, 10, func(t *testing.T, k *taking) {
@@ -165,6 +196,10 @@ func TestATakeoverFromASessionThatBeatsIsRefused(t *testing.T) {
 			if err := h.l.TakeOver(t.Context(), heard, p.path); !errors.Is(err, zk.ErrBadArguments) || session.OutcomeOf(err) != session.OutcomeNotDone {
 				t.Errorf("%v: %v", state, err)
 			}
+		}
+		heard := session.Heartbeat{State: session.HeartbeatGone, Path: h.s.HeartbeatPath(1)} // of another session
+		if err := h.l.TakeOver(t.Context(), heard, p.path); !errors.Is(err, zk.ErrBadArguments) {
+			t.Errorf("by the heartbeat of another: %v", err)
 		}
 		p.lease(t)
 	})

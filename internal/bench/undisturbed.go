@@ -11,7 +11,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-var undisturbedLeases = []time.Duration{200 * time.Millisecond, 400 * time.Millisecond, time.Second, 4 * time.Second}
+var undisturbedLeases = []time.Duration{200 * time.Millisecond, 400 * time.Millisecond, time.Second, 4 * time.Second, longTimeout / 2}
 
 // measureUndisturbed lets leaders lead, each with an heir behind it, and counts the terms that end
 // although nobody does anything.

@@ -241,8 +241,11 @@ func (t *trial) wait(ctx context.Context) {
 			t.freeAt(before + int64(session.Outlast(t.lease)))
 			return
 		case heard.State == session.HeartbeatSilent:
-			if listener.TakeOver(ctx, heard, t.place, t.own) == nil {
+			switch err := listener.TakeOver(ctx, heard, t.place, t.own); {
+			case err == nil:
 				t.freeAt(before)
+				return
+			case errors.Is(err, session.ErrOwnGone):
 				return
 			}
 			continue

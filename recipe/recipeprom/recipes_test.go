@@ -30,61 +30,6 @@ func must[T any](made T, err error) T {
 	return made
 }
 
-// A holder is cut off, and one that has waited for long takes over.
-func TestTheFiguresOfALockThatIsLost(t *testing.T) {
-	simulate(t, func(t *testing.T, e *zktest.Ensemble) {
-		a, b := start(t, e, "a"), start(t, e, "b")
-		defer a.client.Close()
-		defer b.client.Close()
-		la, lb := must(lock.New(a.client, "/l", lock.Config{})), must(lock.New(b.client, "/l", lock.Config{}))
-		a.metrics.Add("index", la)
-		b.metrics.Add("index", lb)
-		held := must(la.Acquire(t.Context()))
-		next := make(chan *lock.Held, 1)
-		go func() { next <- must(lb.Acquire(context.Background())) }()
-		await.Sleep(time.Minute)
-		a.want(1, "lock_held")
-		a.want(0, "lock_waiting")
-		a.want(1, "lock_acquire_seconds")
-		a.between(59, 61, "lock_held_longest_seconds")
-		a.between(D.Seconds()*.7, D.Seconds(), "lock_lease_remaining_seconds")
-		b.want(1, "lock_waiting")
-		b.want(0, "lock_held")
-		b.want(absent, "lock_lease_remaining_seconds")
-		b.between(59, 61, "lock_waiting_longest_seconds")
-		if _, err := lb.TryAcquire(t.Context()); err != lock.ErrBusy {
-			t.Error(err)
-		}
-		soon, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := lb.Acquire(soon); err == nil {
-			t.Error("acquired what is held")
-		}
-		synctest.Wait() // it leaves the line in the background
-		await.Sleep(time.Second)
-		b.want(1, "lock_busy_total")
-		b.want(1, "lock_gave_up_total")
-
-		e.Host("a").Hold()
-		second := <-next
-		e.Host("a").Heal()
-		a.want(0, "lock_held")
-		a.want(1, "lock_ended_total", "lease expired")
-		a.want(0, "lock_ended_total", "released")
-		a.want(1, "lock_hold_seconds")
-		b.want(1, "lock_held")
-		b.want(1, "lock_takeovers_total")
-		if sum := b.find("lock_acquire_seconds").Histogram.GetSampleSum(); sum < 60 || sum > 80 {
-			t.Errorf("it has waited for %v s", sum)
-		}
-		held.Release(t.Context())
-		if err := second.Release(t.Context()); err != nil {
-			t.Error(err)
-		}
-		b.want(1, "lock_ended_total", "released")
-	})
-}
-
 func TestTheFiguresOfTheOtherRecipes(t *testing.T) {
 	simulate(t, func(t *testing.T, e *zktest.Ensemble) {
 		p := start(t, e, "a")

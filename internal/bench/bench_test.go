@@ -99,15 +99,26 @@ func TestAFailoverCostsThreeRequestsAtMostHoweverManyStandInLine(t *testing.T) {
 }
 
 func TestAnAcquisitionCostsTheSameHoweverManyWait(t *testing.T) {
-	for _, waiting := range []int{2, 100} {
+	scales := []int{2, 16, 100}
+	costs := make([]acquisitionCost, len(scales))
+	for i, waiting := range scales {
 		c, err := countAcquisitions(testLab(t), waiting, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
+		costs[i] = c
+		t.Logf("%d waiting: %+v for %d acquisitions", waiting, c, acquisitionRounds)
 		// The release and the new place. Reads are the list, the record, one's own znode and the
 		// one ahead, and whether there is a notice.
 		if c.writes > 2*acquisitionRounds+3 || c.reads > 8*acquisitionRounds || c.events > 3*acquisitionRounds+3 {
 			t.Errorf("%d waiting: %+v for %d acquisitions; want 2 writes, 8 reads and 3 events at most for each", waiting, c, acquisitionRounds)
+		}
+		// A place that waits for longer than a moment reads its own znode once, and so do those
+		// that stand in line from the beginning. One read for each tenth waiter would add 8 each.
+		for j, fewer := range costs[:i] {
+			if c.writes > fewer.writes+3 || c.reads > fewer.reads+4*acquisitionRounds || c.events > fewer.events+3 {
+				t.Errorf("%d waiting: %+v for %d acquisitions; %d waiting: %+v", waiting, c, acquisitionRounds, scales[j], fewer)
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/rounds"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -113,4 +114,21 @@ func TestWhatAContendedLockCosts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Each waits for the one ahead alone.
+func TestAHandOverCostsTheSameHoweverManyWait(t *testing.T) {
+	shared.EachHandOverCostsTheSame(t, 1, 1.0/3, func(s *shared.Stage, name string) shared.Member {
+		p := (&stage{Stage: s}).process(name)
+		return shared.Member{
+			Acquire: func(ctx context.Context) (func(context.Context) error, error) {
+				h, err := p.Acquire(ctx)
+				if err != nil {
+					return nil, err
+				}
+				return h.Release, nil
+			},
+			Joined: func() int { return p.count(lock.EventJoined) },
+		}
+	})
 }

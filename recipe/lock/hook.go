@@ -9,7 +9,10 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/testhook"
 )
 
-func init() { testhook.NewHeld = newTestHeld }
+func init() {
+	testhook.NewHeld = newTestHeld
+	testhook.NewSet = newTestSet
+}
 
 // newTestHeld makes what is held for recipetest.
 func newTestHeld(ctx context.Context, token int64) (any, func(recipe.Reason)) {
@@ -17,4 +20,10 @@ func newTestHeld(ctx context.Context, token int64) (any, func(recipe.Reason)) {
 	at := newHolding(ctx, &Lock{}, nil, nil, held.Config{Clock: clock.From(ctx), Lease: lease, Token: token})
 	close(at.left)
 	return at.first, lease.Bind(at.Held)
+}
+
+// newTestSet joins what newTestHeld has made. Its contexts have the values of the first.
+func newTestSet(helds any) any {
+	all := helds.([]*Held)
+	return newSet(all[0].Context(), all)
 }

@@ -16,8 +16,13 @@ type lasting interface {
 }
 
 var makers = map[string]func(ctx context.Context) (lasting, func(recipe.Reason)){
-	"term":    func(ctx context.Context) (lasting, func(recipe.Reason)) { return recipetest.NewTerm(ctx) },
-	"held":    func(ctx context.Context) (lasting, func(recipe.Reason)) { return recipetest.NewHeld(ctx) },
+	"term": func(ctx context.Context) (lasting, func(recipe.Reason)) { return recipetest.NewTerm(ctx) },
+	"held": func(ctx context.Context) (lasting, func(recipe.Reason)) { return recipetest.NewHeld(ctx) },
+	"set": func(ctx context.Context) (lasting, func(recipe.Reason)) {
+		other, _ := recipetest.NewHeld(context.Background())
+		held, end := recipetest.NewHeld(ctx)
+		return recipetest.NewSet(other, held), end
+	},
 	"permit":  func(ctx context.Context) (lasting, func(recipe.Reason)) { return recipetest.NewPermit(ctx, 1, 2) },
 	"listing": func(ctx context.Context) (lasting, func(recipe.Reason)) { return recipetest.NewListing(ctx) },
 	"round":   func(ctx context.Context) (lasting, func(recipe.Reason)) { return recipetest.NewRound(ctx) },
@@ -58,9 +63,12 @@ func TestTheDrainOfWhatATestHasMade(t *testing.T) {
 	term, endTerm := recipetest.NewTerm(ctx)
 	held, _ := recipetest.NewHeld(ctx)
 	permit, _ := recipetest.NewPermit(ctx)
-	drains := map[string]context.Context{"term": term.DrainContext(), "lock": held.DrainContext(), "permit": permit.DrainContext()}
+	one, _ := recipetest.NewHeld(ctx)
+	two, _ := recipetest.NewHeld(t.Context())
+	set := recipetest.NewSet(one, two)
+	drains := map[string]context.Context{"term": term.DrainContext(), "lock": held.DrainContext(), "set": set.DrainContext(), "permit": permit.DrainContext()}
 	cancel()
-	if term.Valid() || held.Valid() || permit.Valid() {
+	if term.Valid() || held.Valid() || set.Valid() || permit.Valid() {
 		t.Error("valid after the end of the context")
 	}
 	for name, drain := range drains {
@@ -70,6 +78,7 @@ func TestTheDrainOfWhatATestHasMade(t *testing.T) {
 	}
 	endTerm(recipe.ReasonLeaseExpired)
 	held.Release(t.Context())
+	set.Release(t.Context())
 	permit.Release(t.Context())
 	for name, drain := range drains {
 		select {

@@ -1,11 +1,11 @@
-// Package recipetest makes terms, locks that are held, permits, listings, snapshots and rounds
-// without ZooKeeper, for unit tests of code that uses them. Each of them lasts until the test ends
-// it, for the reason that the test chooses.
+// Package recipetest makes terms, locks that are held, one or several together, permits, listings,
+// snapshots and rounds without ZooKeeper, for unit tests of code that uses them. Each of them lasts
+// until the test ends it, for the reason that the test chooses.
 //
-// Code that calls Run, Do, Acquire or Join itself, or uses a value, a counter, a cache, a barrier
-// or a latch, needs an ensemble: [NewClient] makes one in the test's own process. With it, whole
-// failovers can be tested, too: the package session/zktest tells how to cause faults and ends of
-// sessions.
+// Code that calls Run, Do, Acquire, lock.All or Join itself, or uses a value, a counter, a cache, a
+// barrier or a latch, needs an ensemble: [NewClient] makes one in the test's own process. With it,
+// whole failovers can be tested, too: the package session/zktest tells how to cause faults and ends
+// of sessions.
 package recipetest
 
 import (
@@ -47,6 +47,15 @@ func NewTerm(ctx context.Context) (term *election.Term, end func(recipe.Reason))
 func NewHeld(ctx context.Context) (held *lock.Held, end func(recipe.Reason)) {
 	h, end := testhook.NewHeld(ctx, tokens.Add(1))
 	return h.(*lock.Held), end
+}
+
+// NewSet joins locks that are held, as lock.All does. Make each of them with [NewHeld]: the end of
+// any of them ends the set, for the same reason. The set's contexts have the values of the first
+// one's context. Set.Multi returns recipe.ErrNotHeld. Set.Release releases all of them.
+//
+// To test a lock.Config.OnRevoke, call it with one of Set.Held.
+func NewSet(first *lock.Held, more ...*lock.Held) *lock.Set {
+	return testhook.NewSet(append([]*lock.Held{first}, more...)).(*lock.Set)
 }
 
 // NewPermit is NewTerm for one permit of a semaphore, with those slots, or with none. It ends with

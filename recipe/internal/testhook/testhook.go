@@ -16,6 +16,9 @@ var NewTerm func(ctx context.Context, id string, token int64) (term any, end fun
 // NewHeld makes what is held until end is called or it is released: a *lock.Held.
 var NewHeld func(ctx context.Context, token int64) (held any, end func(recipe.Reason))
 
+// NewSet joins what NewHeld has made: a *lock.Set. helds is a []*lock.Held.
+var NewSet func(helds any) (set any)
+
 // NewPermit makes a permit that is valid until end is called or it is released: a
 // *semaphore.Permit.
 var NewPermit func(ctx context.Context, token int64, slots []int) (permit any, end func(recipe.Reason))

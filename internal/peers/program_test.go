@@ -7,23 +7,23 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/internal/need"
 )
 
-// program is a program of hosts in Java, in a process of its own.
+// program is a program of hosts, in a process of its own.
 type program struct {
 	t     *testing.T
-	class string
+	name  string
 	in    io.WriteCloser
 	lines chan string // what it prints
 	done  <-chan error
 }
 
-// startJava starts a program of hosts with the release of Curator that k names. The program has to
-// end when its input ends.
+// startJava starts a program of hosts with the release of Curator that k names.
 func startJava(ctx context.Context, t *testing.T, k Kind, class string, args ...string) *program {
 	t.Helper()
 	jars, err := k.jars(ctx)
@@ -34,8 +34,26 @@ func startJava(ctx context.Context, t *testing.T, k Kind, class string, args ...
 	}
 	classpath, err := hosts.compile(ctx, class, dir, jars)
 	must(t, err)
-	cmd := exec.CommandContext(ctx, "java", append([]string{"-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-		"-XX:-UsePerfData", "-cp", classpath, class}, args...)...)
+	return startProgram(ctx, t, class, append([]string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+		"-XX:-UsePerfData", "-cp", classpath, class}, args...))
+}
+
+// startPython starts a program of hosts with the release of kazoo that k names.
+func startPython(ctx context.Context, t *testing.T, k Kind, name string, args ...string) *program {
+	t.Helper()
+	argv := append([]string{python, filepath.Join(sources, "hosts", name)}, args...)
+	if _, fetched := k.recipe(); fetched {
+		path, err := KazooPath(ctx)
+		must(t, err)
+		argv = append([]string{"env", "PYTHONPATH=" + path}, argv...)
+	}
+	return startProgram(ctx, t, name, argv)
+}
+
+// startProgram starts a program. It has to end when its input ends.
+func startProgram(ctx context.Context, t *testing.T, name string, argv []string) *program {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	must(t, err)
@@ -43,7 +61,7 @@ func startJava(ctx context.Context, t *testing.T, k Kind, class string, args ...
 	must(t, err)
 	must(t, cmd.Start())
 	done := make(chan error, 1)
-	p := &program{t: t, class: class, in: in, lines: make(chan string, 1000), done: done}
+	p := &program{t: t, name: name, in: in, lines: make(chan string, 1000), done: done}
 	go func() {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			p.lines <- lines.Text()
@@ -75,11 +93,11 @@ func (p *program) says(ctx context.Context, all ...string) {
 		case line, ok := <-p.lines:
 			i := slices.Index(want, line)
 			if !ok || i < 0 {
-				p.t.Fatalf("%s prints %q (ended: %v); want one of %q", p.class, line, !ok, want)
+				p.t.Fatalf("%s prints %q (ended: %v); want one of %q", p.name, line, !ok, want)
 			}
 			want = slices.Delete(want, i, i+1)
 		case <-ctx.Done():
-			p.t.Fatalf("%s does not print %q", p.class, want)
+			p.t.Fatalf("%s does not print %q", p.name, want)
 		}
 	}
 }

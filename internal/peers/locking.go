@@ -13,8 +13,12 @@ import (
 // EtcdMutex is the Mutex of etcd's package concurrency, for [Hosts.Lock] alone.
 const EtcdMutex LockKind = "concurrency.Mutex"
 
-// WarmUp is how long the clients of a [Load] take their lock before it counts.
-const WarmUp = time.Second
+// WarmUp is how long the clients of a [Load] take their lock before it counts: a second at least.
+// All of them enter the line at once. If there are many, it is as long as it takes that each has
+// had the lock once, if 100 acquisitions take a second.
+func (l Load) WarmUp() time.Duration {
+	return max(time.Second, time.Duration(l.Clients)*10*time.Millisecond)
+}
 
 // Locked is what became of a [Load] on a lock: each client takes it and gives it away at once,
 // again and again.
@@ -28,8 +32,8 @@ type Locked struct {
 // Lock runs the clients of another library's lock, in a process, until they have finished.
 func (h *Hosts) Lock(ctx context.Context, k LockKind, l Load) (Locked, error) {
 	args := []string{l.Connect, l.Path, strconv.Itoa(l.Clients), strconv.FormatInt(l.For.Milliseconds(), 10),
-		strconv.FormatInt(WarmUp.Milliseconds(), 10)}
-	argv, err := h.lockCommand(ctx, k)
+		strconv.FormatInt(l.WarmUp().Milliseconds(), 10)}
+	argv, err := h.lockCommand(ctx, k, l.Clients)
 	if err != nil {
 		return Locked{}, err
 	}
@@ -48,7 +52,7 @@ func (h *Hosts) Lock(ctx context.Context, k LockKind, l Load) (Locked, error) {
 	return locked, nil
 }
 
-func (h *Hosts) lockCommand(ctx context.Context, k LockKind) ([]string, error) {
+func (h *Hosts) lockCommand(ctx context.Context, k LockKind, clients int) ([]string, error) {
 	if k == EtcdMutex {
 		exe, err := h.etcd(ctx)
 		return []string{exe, "mutex"}, err
@@ -63,5 +67,6 @@ func (h *Hosts) lockCommand(ctx context.Context, k LockKind) ([]string, error) {
 		dir = "curator-" + curatorRelease
 	}
 	classpath, err := h.compile(ctx, "Locking", dir, jars)
-	return []string{"java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", classpath, "Locking", string(CuratorMutex)}, err
+	heap := max(256, 2*clients) // MB; each client of Curator has its own threads and buffers
+	return []string{"java", fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", classpath, "Locking", string(CuratorMutex)}, err
 }

@@ -3,6 +3,11 @@
 // release; among several it is the time from one holder's release to the next one's return. The
 // floor is one session that deletes a znode and another, with another server, that hears of it. As
 // Markdown.
+//
+// With -clients 1000, a thousand wait. Each has a session of its own in every library, because a
+// Mutex of etcd needs one for each that waits. The clients of a library are in one process, so on
+// two cores the processor decides as much as the locks do, and a round takes three minutes. So a
+// thousand are measured only on request.
 package main
 
 import (
@@ -12,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -27,10 +33,20 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 3, "rounds of all of them")
 	length := flag.Duration("for", 3*time.Second, "how long each of them takes the lock in a round")
+	numbers := flag.String("clients", "1,2,16,100", "how many clients take turns: numbers, with commas")
 	flag.Parse()
+	var clients []int
+	for number := range strings.SplitSeq(*numbers, ",") {
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 1 {
+			fmt.Fprintf(os.Stderr, "locks: -clients is %q; want numbers from 1 on, with commas\n", *numbers)
+			os.Exit(2)
+		}
+		clients = append(clients, n)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *rounds, *length); err != nil {
+	if err := run(ctx, clients, *rounds, *length); err != nil {
 		fmt.Fprintln(os.Stderr, "locks:", err)
 		os.Exit(1)
 	}
@@ -43,7 +59,7 @@ type row struct {
 	take    func(ctx context.Context, l peers.Load) (peers.Locked, error)
 }
 
-func run(ctx context.Context, rounds int, length time.Duration) error {
+func run(ctx context.Context, numbers []int, rounds int, length time.Duration) error {
 	e, err := ensemble.Start(ctx, ensemble.Config{})
 	if err != nil {
 		return err
@@ -75,7 +91,7 @@ func run(ctx context.Context, rounds int, length time.Duration) error {
 		rows = append(rows, row{"etcd's concurrency.Mutex", cluster.Endpoints, of(hosts, peers.EtcdMutex)})
 	}
 	fmt.Printf("| clients | who | acquisitions/s | times zk.Lock | release to acquired, p50, ms | of the floor | failed |\n|---:|---|---:|---:|---:|---:|---:|\n")
-	for _, clients := range []int{1, 2, 16, 100} {
+	for _, clients := range numbers {
 		if err := measure(ctx, e, rows, clients, rounds, length); err != nil {
 			return err
 		}
@@ -147,9 +163,9 @@ func (c *clock) acquired() {
 }
 
 // all lets each of the clients take the lock until the end.
-func (c *clock) all(length time.Duration, turns []func() error) peers.Locked {
-	c.begin = time.Now().Add(peers.WarmUp)
-	c.end = c.begin.Add(length)
+func (c *clock) all(l peers.Load, turns []func() error) peers.Locked {
+	c.begin = time.Now().Add(l.WarmUp())
+	c.end = c.begin.Add(l.For)
 	var locking sync.WaitGroup
 	for _, turn := range turns {
 		locking.Go(func() {
@@ -195,7 +211,7 @@ func ours(ctx context.Context, l peers.Load) (peers.Locked, error) {
 			return h.Release(ctx)
 		})
 	}
-	return c.all(l.For, turns), nil
+	return c.all(l, turns), nil
 }
 
 type silence struct{}
@@ -221,7 +237,7 @@ func zkLock(ctx context.Context, l peers.Load) (peers.Locked, error) {
 			return one.Unlock()
 		})
 	}
-	return c.all(l.For, turns), nil
+	return c.all(l, turns), nil
 }
 
 func dial(server string) (*zk.Conn, error) {

@@ -29,6 +29,8 @@ type checker struct {
 	timeout time.Duration // T
 	lease   time.Duration // D
 	line    line
+	// undisturbed: there are no faults.
+	undisturbed bool
 
 	mu         sync.Mutex // guards what follows
 	elections  map[string]*record
@@ -248,10 +250,7 @@ func (c *checker) committed(commit zktest.Commit) {
 			}
 			c.line.deleted(ch.Path)
 		case strings.HasPrefix(ch.Path, "/k/"):
-			c.log("zxid 0x%x: %v %s", commit.Zxid, ch.Op, ch.Path)
-			if ch.Op == zktest.OpDelete {
-				c.line.deleted(ch.Path)
-			}
+			c.permitChanged(ch, commit)
 		case ch.Op == zktest.OpSetData && strings.HasPrefix(ch.Path, "/slotwork/"):
 			c.slotWritten(ch)
 		case ch.Op == zktest.OpSetData && strings.HasPrefix(ch.Path, "/work"):

@@ -29,7 +29,8 @@ type znode struct {
 	birth
 	owner int64
 	id    string
-	first bool // it has been the oldest, so that its candidate is the leader
+	since time.Time // when it was created
+	first bool      // it has been the oldest, so that its candidate is the leader
 }
 
 func newLine(lease time.Duration) line {
@@ -41,7 +42,7 @@ func (l *line) created(ch zktest.Change, czxid int64) {
 		return // the path of an election
 	}
 	id, _, _ := strings.Cut(string(ch.Data), "\n")
-	n := &znode{birth: birth{ch.Path, czxid}, owner: ch.Owner, id: id}
+	n := &znode{birth: birth{ch.Path, czxid}, owner: ch.Owner, id: id, since: time.Now()}
 	l.all[n.birth] = n
 	dir := path.Dir(ch.Path)
 	l.come[dir]++
@@ -66,12 +67,20 @@ func (l *line) deleted(node string) {
 	}
 }
 
-// owner returns the session of a znode that exists, or 0.
-func (l *line) owner(node string) int64 {
+// at returns the znode that exists at a path, or nil.
+func (l *line) at(node string) *znode {
 	for _, n := range l.now[path.Dir(node)] {
 		if n.path == node {
-			return n.owner
+			return n
 		}
+	}
+	return nil
+}
+
+// owner returns the session of a znode that exists, or 0.
+func (l *line) owner(node string) int64 {
+	if n := l.at(node); n != nil {
+		return n.owner
 	}
 	return 0
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
-	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 // The processes of a plan with Semaphores compete for permits instead of standing for election.
@@ -28,10 +28,14 @@ func slotPath(path string, slot int) string {
 	return fmt.Sprintf("/slotwork/%s-%d", path[len("/k/"):], slot)
 }
 
-// sizeOf is the size of a semaphore, and whether it has slots.
-func (p Plan) sizeOf(n int) (size int, slots bool) {
-	return 1 + int((p.Seed+int64(n))%3), (p.Seed+int64(n))%2 == 0
+// sizeOf is the size of a semaphore at first, whether it has slots, and whether it is resized.
+func (p Plan) sizeOf(n int) (size int, slots, resized bool) {
+	x := p.Seed + int64(n)
+	return 1 + int(x%3), x%2 == 0, x/2%2 == 1
 }
+
+// largestSize is the largest size of all semaphores.
+const largestSize = 4
 
 // longestUse is how long a permit is held at most.
 const longestUse = 20 * time.Second
@@ -39,30 +43,15 @@ const longestUse = 20 * time.Second
 // usesOf is how many uses of one semaphore a process has at a time.
 const usesOf = 2
 
-// permits is what the checker knows of one semaphore.
-type permits struct {
-	size     int
-	held     []*permitRecord // those that may still matter
-	tokens   map[int]int64   // the largest of each slot
-	acquired int
-}
-
-type permitRecord struct {
-	proc   *proc
-	id     string
-	permit *semaphore.Permit
-	over   bool // it was seen not to be valid
-}
-
 func (w *world) setUpSemaphores(ctx context.Context, s *session.Session) {
 	for n := range w.plan.Semaphores {
 		dir := semaphorePath(n)
-		size, _ := w.plan.sizeOf(n)
-		w.check.semaphores[dir] = &permits{size: size, tokens: map[int]int64{}}
+		size, _, resized := w.plan.sizeOf(n)
+		w.check.semaphores[dir] = newPermits(size, resized)
 		if err := s.EnsurePath(ctx, registerPath(dir), zk.WorldACL(zk.PermAll)); err != nil {
 			panic(err)
 		}
-		for i := range size {
+		for i := range largestSize {
 			if err := s.EnsurePath(ctx, slotPath(dir, i), zk.WorldACL(zk.PermAll)); err != nil {
 				panic(err)
 			}
@@ -81,170 +70,132 @@ func (w *world) setUpSemaphores(ctx context.Context, s *session.Session) {
 func (p *proc) runSemaphores(ctx context.Context, log *slog.Logger, rng *rand.Rand) {
 	for n := range p.w.plan.Semaphores {
 		dir := semaphorePath(n)
-		size, slots := p.w.plan.sizeOf(n)
-		sem, err := semaphore.New(p.client, dir, size, semaphore.Config{ID: p.name, Slots: slots, DrainTimeout: drainTimeout, Logger: log})
-		if err != nil {
-			panic(err)
-		}
+		size, slots, resized := p.w.plan.sizeOf(n)
+		cfg := semaphore.Config{Slots: slots, DrainTimeout: drainTimeout, Logger: log}
 		for i := range usesOf {
-			id, rng := fmt.Sprintf("%s.%d", p.name, i), rand.New(rand.NewSource(rng.Int63()))
-			p.running.Go(func() {
-				for ctx.Err() == nil {
-					p.useSemaphore(ctx, sem, dir, size, id, rng)
-				}
-			})
+			u := &use{p: p, dir: dir, size: size, id: fmt.Sprintf("%s.%d", p.name, i), cfg: cfg, rng: rand.New(rand.NewSource(rng.Int63()))}
+			p.running.Go(func() { u.run(ctx) })
+		}
+		if resized {
+			r := &use{p: p, dir: dir, size: size, id: p.name, cfg: cfg, rng: rand.New(rand.NewSource(rng.Int63()))}
+			p.running.Go(func() { r.resize(ctx) })
 		}
 	}
 }
 
-// useSemaphore acquires a permit in one way or another, and holds it for a while.
-func (p *proc) useSemaphore(ctx context.Context, sem *semaphore.Semaphore, dir string, size int, id string, rng *rand.Rand) {
+// use is one that uses a semaphore again and again. Each has a Semaphore with an ID of its own, so
+// that its znodes tell whose they are.
+type use struct {
+	p    *proc
+	dir  string
+	size int // that it asks for
+	id   string
+	cfg  semaphore.Config
+	rng  *rand.Rand
+}
+
+func (u *use) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		cfg := u.cfg
+		cfg.ID, cfg.OnEvent = u.id, func(ev semaphore.Event) { u.p.w.check.stoodInLine(u.dir, u.id, ev) }
+		sem := must(semaphore.New(u.p.client, u.dir, u.size, cfg))
+		for ctx.Err() == nil {
+			err := u.once(ctx, sem)
+			if other := (*semaphore.SizeError)(nil); errors.As(err, &other) && u.p.w.check.isResized(u.dir) {
+				if other.Size > 0 && other.Size != u.size { // it asks for that from now on
+					u.size = other.Size
+					break
+				}
+			} else if err != nil && !errors.Is(err, semaphore.ErrBusy) && !expectedEnd(err) {
+				u.p.w.check.report("run", "%s uses %s: %v", u.id, u.dir, err)
+			}
+			if err != nil {
+				u.p.rest(ctx, u.rng, 3*time.Second)
+			}
+		}
+	}
+}
+
+// expectedEnd reports whether an error tells of an end that a fault or a deadline explains.
+func expectedEnd(err error) bool {
+	for _, known := range []error{
+		context.Canceled, context.DeadlineExceeded, session.ErrClosed,
+		recipe.ReasonLeaseExpired, recipe.ReasonSessionLost, recipe.ReasonNodeDeleted, recipe.ReasonCancelled,
+	} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// once acquires a permit in one way or another, and holds it for a while.
+func (u *use) once(ctx context.Context, sem *semaphore.Semaphore) error {
 	var permit *semaphore.Permit
 	var err error
-	bounded, cancel := clock.WithTimeout(ctx, p.clock, time.Duration(rng.Int63n(int64(time.Minute))))
+	bounded, cancel := u.p.within(ctx, u.rng, time.Minute)
 	defer cancel()
-	switch rng.Intn(6) {
+	asked := time.Now()
+	u.p.w.check.asks(u.dir, u.id)
+	switch u.rng.Intn(8) {
 	case 0:
 		permit, err = sem.TryAcquire(bounded)
 	case 1:
 		permit, err = sem.Acquire(bounded)
 	case 2:
-		permit, err = sem.AcquireN(ctx, 1+rng.Intn(size))
+		permit, err = sem.AcquireN(ctx, 1+u.rng.Intn(sem.Size()))
+	case 3, 4:
+		return u.do(bounded, sem, asked)
 	default:
 		permit, err = sem.Acquire(ctx)
 	}
 	if err != nil {
-		if !errors.Is(err, semaphore.ErrBusy) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) && !errors.Is(err, session.ErrClosed) {
-			p.w.check.report("run", "%s acquires %s: %v", id, dir, err)
-		}
-		clock.Sleep(ctx, p.clock, time.Duration(rng.Int63n(int64(3*time.Second))))
-		return
+		return err
 	}
-	p.w.check.permitBegan(p, dir, id, permit)
-	defer p.w.check.permitStopped(dir, permit)
-	p.work(permit, dir, rng)
-	late, cancelLate := clock.WithTimeout(context.Background(), p.clock, time.Second)
+	u.p.w.check.permitBegan(u.p, u.dir, u.id, permit, asked)
+	defer u.p.w.check.permitReleased(u.dir, permit)
+	u.work(permit.Context(), permit)
+	u.p.w.check.permitStopped(u.dir, permit)
+	late, cancelLate := clock.WithTimeout(context.Background(), u.p.clock, time.Second)
 	defer cancelLate()
 	permit.Release(late)
+	return nil
+}
+
+// do is once by Do. When ctx ends the permit is kept until the work has stopped.
+func (u *use) do(ctx context.Context, sem *semaphore.Semaphore, asked time.Time) error {
+	var permit *semaphore.Permit
+	err := sem.Do(ctx, func(ctx context.Context, given *semaphore.Permit) error {
+		permit = given
+		u.p.w.check.permitBegan(u.p, u.dir, u.id, permit, asked)
+		defer u.p.w.check.permitStopped(u.dir, permit)
+		u.work(ctx, permit)
+		return nil
+	})
+	if permit != nil {
+		u.p.w.check.permitReleased(u.dir, permit)
+	}
+	return err
 }
 
 // work asks the permit whether it is valid, and leaves its token where it holds a slot.
-func (p *proc) work(permit *semaphore.Permit, dir string, rng *rand.Rand) {
-	ctx := permit.Context()
+func (u *use) work(ctx context.Context, permit *semaphore.Permit) {
+	p, rng := u.p, u.rng
 	end := min(time.Duration(rng.ExpFloat64()*float64(longestUse/2)), longestUse)
 	for begun := p.clock.Now(); ctx.Err() == nil && p.clock.Now().Sub(begun) < end; {
-		p.w.check.lookAtPermits(dir)
+		p.w.check.lookAtPermits(u.dir)
 		for _, slot := range permit.Slots() {
-			permit.Multi(ctx, &zk.SetDataRequest{Path: slotPath(dir, slot.Number()), Data: []byte(strconv.FormatInt(slot.Token(), 10)), Version: -1})
+			permit.Multi(ctx, &zk.SetDataRequest{Path: slotPath(u.dir, slot.Number()), Data: []byte(strconv.FormatInt(slot.Token(), 10)), Version: -1})
 		}
-		pause := func() { clock.Sleep(ctx, p.clock, time.Duration(rng.Int63n(int64(longestPass)))) }
-		if p.w.check.semaphores[dir].size > 1 {
+		pause := func() { p.rest(ctx, rng, longestPass) }
+		if !p.w.check.isMutex(u.dir) {
 			pause()
 			continue
 		}
-		p.useRegister(ctx, dir, permit, false, pause)
+		p.useRegister(ctx, u.dir, permit, false, pause)
 	}
 	if rng.Intn(4) == 0 && len(p.w.plan.Faults) > 0 { // stop slowly, whatever the context says
-		clock.Sleep(context.Background(), p.clock, time.Duration(rng.Int63n(int64(2*drainTimeout))))
-	}
-}
-
-// permitBegan is called first thing when a permit is held. A permit's Valid goes from true to false
-// once, so looking at all whenever one begins finds every instant with too many.
-func (c *checker) permitBegan(p *proc, dir, id string, permit *semaphore.Permit) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.begun(p)
-	s := c.semaphores[dir]
-	s.acquired++
-	c.log("%s holds %d of %s by %s, lease %v, slots %v", id, permit.N(), dir, permit.Node(), permit.Remaining(), numbers(permit))
-	s.held = append(s.held, &permitRecord{proc: p, id: id, permit: permit})
-	for _, slot := range permit.Slots() {
-		if before := s.tokens[slot.Number()]; slot.Token() <= before && !c.line.excused(permit.Node()) {
-			c.violate("token", "%s holds slot %d of %s with token %d after %d", id, slot.Number(), dir, slot.Token(), before)
-		}
-		s.tokens[slot.Number()] = max(s.tokens[slot.Number()], slot.Token())
-	}
-	c.countPermits(dir)
-}
-
-func numbers(permit *semaphore.Permit) (all []int) {
-	for _, slot := range permit.Slots() {
-		all = append(all, slot.Number())
-	}
-	return all
-}
-
-// countPermits looks at all permits of a semaphore at this instant.
-func (c *checker) countPermits(dir string) {
-	s, valid, who, slots := c.semaphores[dir], 0, []string{}, map[int]string{}
-	for _, r := range s.held {
-		v := r.permit.Valid()
-		switch {
-		case v && r.over:
-			c.violate("overlap", "the permit %s of %s is valid again", r.permit.Node(), r.id)
-		case !v && !closed(r.permit.Context().Done()) && !r.proc.clock.excused(c.lease):
-			c.violate("context", "the permit %s of %s is over, and its context is not cancelled", r.permit.Node(), r.id)
-		}
-		r.over = !v
-		if !v && r.permit.DrainContext().Err() != nil || c.line.excused(r.permit.Node()) {
-			continue // nobody counts it any more
-		}
-		valid, who = valid+r.permit.N(), append(who, r.id)
-		for _, n := range numbers(r.permit) {
-			if other, taken := slots[n]; taken {
-				c.violate("slot", "%s and %s hold slot %d of %s", other, r.id, n, dir)
-			}
-			slots[n] = r.id
-		}
-	}
-	if valid > s.size {
-		c.violate("overlap", "%d permits of %s are valid or drained, of %d: those of %v", valid, dir, s.size, who)
-	}
-}
-
-// lookAtPermits is called now and then while work goes on.
-func (c *checker) lookAtPermits(dir string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.countPermits(dir)
-}
-
-// permitStopped is called when the holder of a permit has released it.
-func (c *checker) permitStopped(dir string, permit *semaphore.Permit) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := c.semaphores[dir]
-	if permit.Valid() {
-		c.violate("overlap", "the permit %s is valid though it was released", permit.Node())
-	}
-	for i, r := range s.held {
-		if r.permit == permit {
-			s.held = append(s.held[:i:i], s.held[i+1:]...)
-			return
-		}
-	}
-}
-
-// permitsResumed is called when a process was paused, before any of its timers fires.
-func (c *checker) permitsResumed(p *proc) {
-	for dir, s := range c.semaphores {
-		c.countPermits(dir)
-		for _, r := range s.held {
-			if r.proc == p && r.permit.Remaining() <= 0 && (r.permit.Valid() || r.permit.Context().Err() == nil) {
-				c.violate("pause", "%s finds its permit of %s valid after the pause", r.id, dir)
-			}
-		}
-	}
-}
-
-// slotWritten is called when the holder of a slot has left its token.
-func (c *checker) slotWritten(ch zktest.Change) {
-	name, number, _ := strings.Cut(strings.TrimPrefix(ch.Path, "/slotwork/"), "-")
-	token, _ := strconv.ParseInt(string(ch.Data), 10, 64)
-	slot, _ := strconv.Atoi(number)
-	if s := c.semaphores["/k/"+name]; s != nil && token != 0 && token < s.tokens[slot] {
-		c.violate("guard", "the holder of slot %d with token %d wrote after the one with %d began", slot, token, s.tokens[slot])
+		p.rest(context.Background(), rng, 2*drainTimeout)
 	}
 }
 
@@ -306,9 +257,9 @@ func (w *world) checkPermits() {
 		}
 		key := p.name + " " + path.Dir(n.Path)
 		places[key]++
-		most := 2 * usesOf // one may just have gone, and its next one have come
+		most := 2*usesOf + 1 // one may just have gone, and its next one have come; one resizes
 		if kind == "leases" {
-			most *= 3 // each may want all
+			most *= largestSize // each may want all
 		}
 		if places[key] > most {
 			w.check.report("census", "%s has %d znodes", key, places[key])

@@ -71,7 +71,7 @@ func (w *world) requested(r zktest.Request) {
 // run carries out a plan. It must be called in a testing/synctest bubble.
 func run(plan Plan, tracing bool) Result {
 	w := &world{plan: plan, check: newChecker(plan.Timeout, plan.Lease)}
-	w.check.tracing = tracing
+	w.check.tracing, w.check.undisturbed = tracing, len(plan.Faults) == 0
 	if plan.Others {
 		w.others = newOthers(w.check)
 	}

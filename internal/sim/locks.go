@@ -14,9 +14,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
-	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
-	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -34,6 +32,7 @@ func guarded(path string) string { return "/guarded" + path }
 // heldRecord is what is known of something that was acquired.
 type heldRecord struct {
 	*lock.Held
+	again  []*lock.Held // that were acquired under its context
 	proc   *proc
 	id     string
 	shared bool
@@ -50,9 +49,10 @@ type lockRecord struct {
 // lockChecker sees everything that happens to the locks, and judges it.
 type lockChecker struct {
 	*checker
-	mu     sync.Mutex // guards what follows
-	locks  map[string]*lockRecord
-	doomed map[string]time.Time // what was deleted with its whole path, and when: zero if it is about to be
+	mu      sync.Mutex // guards what follows
+	locks   map[string]*lockRecord
+	askings map[string]*asking   // by znode
+	doomed  map[string]time.Time // what was deleted with its whole path, and when: zero if it is about to be
 }
 
 func (c *lockChecker) record(path string) *lockRecord {
@@ -203,6 +203,9 @@ func (c *lockChecker) committed(commit zktest.Commit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, ch := range commit.Changes {
+		if isContender(ch.Path) {
+			c.written(ch)
+		}
 		path, ok := strings.CutPrefix(ch.Path, guarded(""))
 		if !ok || ch.Op != zktest.OpSetData {
 			continue
@@ -225,12 +228,14 @@ func (p *proc) runContenders(ctx context.Context, log *slog.Logger, seed int64) 
 	rng := rand.New(rand.NewSource(seed))
 	var all []*contender
 	for n := range p.w.plan.Locks {
-		cfg := lock.Config{ID: p.name, DrainTimeout: drainTimeout, Logger: log, Cleanup: n%2 == 1}
+		cfg := lock.Config{
+			ID: p.name, DrainTimeout: drainTimeout, Logger: log, Cleanup: n%2 == 1, Reentrant: rng.Intn(2) == 0, OnRevoke: p.onRevoke,
+		}
 		rw, err := lock.NewRW(p.client, lockPath(n), cfg)
 		if err != nil {
 			panic(err)
 		}
-		all = append(all, &contender{p: p, rw: rw, rng: rand.New(rand.NewSource(rng.Int63()))})
+		all = append(all, &contender{p: p, rw: rw, reentrant: cfg.Reentrant, rng: rand.New(rand.NewSource(rng.Int63()))})
 	}
 	for i, c := range all {
 		p.running.Go(func() {
@@ -248,9 +253,10 @@ func (p *proc) runContenders(ctx context.Context, log *slog.Logger, seed int64) 
 
 // contender is one that asks for a lock again and again.
 type contender struct {
-	p   *proc
-	rw  *lock.RW
-	rng *rand.Rand
+	p         *proc
+	rw        *lock.RW
+	reentrant bool
+	rng       *rand.Rand
 }
 
 // once holds the lock once, in one of the ways that there are. With others it holds theirs, too.
@@ -265,6 +271,9 @@ func (c *contender) once(ctx context.Context, others []*contender) {
 		ctx, cancel = clock.WithTimeout(ctx, c.p.clock, time.Duration(c.rng.Int63n(int64(3*time.Second))))
 		defer cancel()
 	}
+	if c.rng.Intn(6) == 0 {
+		c.asks(ctx, l)
+	}
 	id := c.p.name + " of " + l.Path()
 	switch way := c.rng.Intn(4); {
 	case len(others) > 0:
@@ -272,6 +281,7 @@ func (c *contender) once(ctx context.Context, others []*contender) {
 	case way == 0:
 		err := l.Do(ctx, func(ctx context.Context, h *lock.Held) error {
 			c.p.w.locks.began(c.p, l.Path(), id, h, read, false)
+			c.nests(l, h, id, read)
 			c.work(ctx, l, h, read)
 			return nil
 		})
@@ -287,6 +297,7 @@ func (c *contender) once(ctx context.Context, others []*contender) {
 			return
 		}
 		c.p.w.locks.began(c.p, l.Path(), id, h, read, false)
+		c.nests(l, h, id, read)
 		c.work(h.Context(), l, h, read)
 		if !read && c.rng.Intn(2) == 0 {
 			if h, err = h.Downgrade(ctx); err != nil {
@@ -319,30 +330,30 @@ func (c *contender) all(ctx context.Context, l *lock.Lock, read bool, others []*
 
 // expected reports an error that no fault explains.
 func (c *contender) expected(err error) {
-	for _, known := range []error{
-		context.Canceled, context.DeadlineExceeded, session.ErrClosed, lock.ErrBusy,
-		recipe.ReasonLeaseExpired, recipe.ReasonSessionLost, recipe.ReasonNodeDeleted, recipe.ReasonCancelled,
-	} {
-		if err == nil || errors.Is(err, known) {
-			return
-		}
+	if err == nil || errors.Is(err, lock.ErrBusy) || expectedEnd(err) {
+		return
 	}
 	c.p.w.check.report("run", "%s: %v", c.p.name, err)
 }
 
 // work is a holder's: guarded writes now and then.
 func (c *contender) work(ctx context.Context, l *lock.Lock, h *lock.Held, read bool) {
+	begun, told := time.Now(), c.p.w.locks.told(h)
+	defer func() { c.p.w.locks.stops(h, begun) }()
+	if c.rng.Intn(40) == 0 {
+		c.holdsOn(ctx, h)
+	}
 	for range c.rng.Intn(4) {
 		if !read && c.rng.Intn(2) == 0 {
 			token := h.Token()
 			_, err := h.Multi(ctx, &zk.SetDataRequest{Path: guarded(l.Path()), Data: []byte(strconv.FormatInt(token, 10)), Version: -1})
-			if err == nil && len(c.p.w.plan.Faults) == 0 && !h.Valid() {
+			if err == nil && c.p.w.check.undisturbed && !h.Valid() && !closed(told) {
 				c.p.w.check.report("run", "%s lost %s without a fault", c.p.name, l.Path())
 			}
 		}
 		pause := time.Duration(c.rng.Int63n(int64(500 * time.Millisecond)))
 		c.p.useRegister(ctx, l.Path(), h, read, func() { clock.Sleep(ctx, c.p.clock, pause) })
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || closed(told) {
 			break
 		}
 	}

@@ -82,3 +82,21 @@ func TestTheCensusSeesASessionAndAWatchThatAreLeft(t *testing.T) {
 		}
 	})
 }
+
+func TestTheCheckerKnowsTheSizesOfASemaphore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun, s := time.Now(), newPermits(3, true)
+		time.Sleep(time.Second)
+		s.sizes = append(s.sizes, sized{time.Now(), 1})
+		time.Sleep(time.Second)
+		reduced := time.Now()
+		for d, want := range map[time.Duration]int{time.Second: 3, time.Second - 1: 1, time.Hour: 3, 0: 1} {
+			if limit := s.limit(d); limit != want {
+				t.Errorf("within %v the largest size was %d; want %d", d, limit, want)
+			}
+		}
+		if !s.had(3, begun) || s.had(3, reduced) || !s.had(1, reduced) || s.had(2, begun) {
+			t.Errorf("it has had 3 %v, 3 later %v, 1 later %v, 2 %v", s.had(3, begun), s.had(3, reduced), s.had(1, reduced), s.had(2, begun))
+		}
+	})
+}

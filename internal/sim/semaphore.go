@@ -96,23 +96,27 @@ type use struct {
 
 func (u *use) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		cfg := u.cfg
+		cfg, size := u.cfg, u.size
 		cfg.ID, cfg.OnEvent = u.id, func(ev semaphore.Event) { u.p.w.check.stoodInLine(u.dir, u.id, ev) }
-		sem := must(semaphore.New(u.p.client, u.dir, u.size, cfg))
-		for ctx.Err() == nil {
-			err := u.once(ctx, sem)
-			if other := (*semaphore.SizeError)(nil); errors.As(err, &other) && u.p.w.check.isResized(u.dir) {
-				if other.Size > 0 && other.Size != u.size { // it asks for that from now on
-					u.size = other.Size
-					break
-				}
-			} else if err != nil && !errors.Is(err, semaphore.ErrBusy) && !expectedEnd(err) {
-				u.p.w.check.report("run", "%s uses %s: %v", u.id, u.dir, err)
-			}
-			if err != nil {
+		sem := must(semaphore.New(u.p.client, u.dir, size, cfg))
+		for size == u.size && ctx.Err() == nil {
+			if err := u.once(ctx, sem); err != nil {
+				u.failed(err)
 				u.p.rest(ctx, u.rng, 3*time.Second)
 			}
 		}
+	}
+}
+
+// failed reports an error that nothing explains. Where the size was changed, it asks for that size
+// from now on.
+func (u *use) failed(err error) {
+	var other *semaphore.SizeError
+	switch {
+	case errors.As(err, &other) && u.p.w.check.isResized(u.dir):
+		u.size = other.Size
+	case !errors.Is(err, semaphore.ErrBusy) && !expectedEnd(err):
+		u.p.w.check.report("run", "%s uses %s: %v", u.id, u.dir, err)
 	}
 }
 

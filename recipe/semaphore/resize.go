@@ -129,9 +129,8 @@ func (s *Semaphore) resize(ctx context.Context, at *session.Session, size int) (
 	}
 }
 
-// errOver: an attempt was lost, the record tells that the own znode is over, and the size is
-// another. Either the attempt was carried out and others have changed the size since, or others
-// have deleted the own znode.
+// errOver: an attempt was lost, the own znode is gone, and the size is another. Either the attempt
+// was carried out and others have changed the size since, or others have deleted the own znode.
 var errOver = errors.New("semaphore: the size is another, and nobody can tell whether it was changed before")
 
 // writeSize writes the size and deletes the own znode, which was never a permit, so it is over. It
@@ -147,18 +146,26 @@ func (p *place) writeSize(ctx context.Context, size int, lostIn int64) (path int
 	if err != nil {
 		return 0, &DataError{p.sem.leases, err}
 	}
-	if own, ok := line.Parse(p.Path()[len(p.sem.leases)+1:]); ok && stat.Czxid == lostIn && r.Over(line.NumberOf(own)) {
+	own, ok := line.Parse(p.Path()[len(p.sem.leases)+1:])
+	if ok && stat.Czxid == lostIn && r.Over(line.NumberOf(own)) {
 		if r.size == size {
 			return 0, nil
 		}
 		return 0, errOver
 	}
+	last := r.size
 	r.size = size
 	results, err := p.s.Multi(ctx,
 		&zk.SetDataRequest{Path: p.sem.leases, Data: []byte(p.ended(r).String()), Version: stat.Version},
 		&zk.DeleteRequest{Path: p.Path(), Version: -1})
 	if errors.Is(err, zk.ErrNoNode) && failed(results) == 1 {
-		err = line.ErrGone
+		switch err = line.ErrGone; {
+		case !ok || stat.Czxid != lostIn || line.NumberOf(own) != line.NoNumber:
+		case last == size:
+			err = nil
+		default: // the record cannot tell of a znode without a number
+			err = errOver
+		}
 	}
 	return stat.Czxid, err
 }

@@ -3,6 +3,8 @@ package semaphore_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -125,19 +127,45 @@ func (s *stage) loses(b *process, lost zktest.Effect) (resized <-chan error) {
 	return done
 }
 
-// The answer is lost. Another Resize follows before the first one's process hears anything.
+// The answer is lost. Another Resize follows before the first one's process hears anything. Where
+// the server has no numbers left, the record does not tell what became of the first one.
 func TestAResizeIsCarriedOutOnce(t *testing.T) {
+	for _, numbers := range []int32{0, math.MaxInt32} {
+		t.Run(fmt.Sprint("from ", numbers), func(t *testing.T) {
+			onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+				a, b := s.process("a"), s.process("b")
+				s.release(a.acquire())
+				if numbers > 0 {
+					s.StartSequence(stagePath+"/leases", numbers)
+					s.release(a.acquire()) // with the last number
+				}
+				resized := s.loses(b, zktest.LoseReply)
+				s.Eventually("size 2", func() bool { return strings.Contains(s.record(s.Admin()), "\nsize 2\n") })
+				shared.Must(t, a.Resize(t.Context(), 3))
+				b.host.Heal()
+				if err := <-resized; session.OutcomeOf(err) != session.OutcomeUnknown {
+					t.Error(err)
+				}
+				if now := s.record(s.Admin()); !strings.Contains(now, "\nsize 3\n") {
+					t.Errorf("%q", now)
+				}
+			})
+		})
+	}
+}
+
+// The answer is lost, and the server has no numbers left. The size is what was asked for.
+func TestAResizeWithoutANumberThatWasCarriedOutIsDone(t *testing.T) {
 	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
 		a, b := s.process("a"), s.process("b")
 		s.release(a.acquire())
+		s.StartSequence(stagePath+"/leases", math.MaxInt32)
+		s.release(a.acquire())
 		resized := s.loses(b, zktest.LoseReply)
-		s.Eventually("size 2", func() bool { return strings.Contains(s.record(s.Admin()), "\nsize 2\n") })
-		shared.Must(t, a.Resize(t.Context(), 3))
+		await.Sleep(stageD / 8)
 		b.host.Heal()
-		if err := <-resized; session.OutcomeOf(err) != session.OutcomeUnknown {
-			t.Error(err)
-		}
-		if now := s.record(s.Admin()); !strings.Contains(now, "\nsize 3\n") {
+		shared.Must(t, <-resized)
+		if now := s.record(s.Admin()); !strings.Contains(now, "\nsize 2\n") {
 			t.Errorf("%q", now)
 		}
 	})

@@ -21,7 +21,7 @@ type resizing struct {
 	size    int
 	returns bool
 	outcome session.Outcome // when it has returned
-	done    int             // how often it was carried out
+	done    int             // how often it was carried out since the path was made
 }
 
 // sized is a size, and since when it holds.
@@ -80,12 +80,17 @@ func (c *checker) recordWritten(s *permits, ch zktest.Change, changes []zktest.C
 	}
 	size, _ := strconv.Atoi(string(m[1]))
 	last := s.sizes[len(s.sizes)-1].size
-	if size == last {
+	if size != last {
+		s.sizes = append(s.sizes, sized{time.Now(), size})
+	}
+	if ch.Op == zktest.OpCreate { // the path was deleted, and is made again
+		for _, r := range s.resizes {
+			r.done = 0
+		}
 		return
 	}
-	s.sizes = append(s.sizes, sized{time.Now(), size})
-	if ch.Op == zktest.OpCreate {
-		return // the path was deleted, and is made again
+	if size == last {
+		return
 	}
 	id := ""
 	for _, other := range changes {

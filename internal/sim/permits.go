@@ -78,7 +78,11 @@ func (c *checker) permitBegan(p *proc, dir, id string, permit *semaphore.Permit,
 		s.tokens[slot.Number()] = max(s.tokens[slot.Number()], slot.Token())
 	}
 	counted, who := c.countPermits(dir)
-	if limit := s.limit(c.window()); counted > limit && counts(permit) && !c.line.excused(permit.Node()) {
+	window := c.window()
+	if n := s.line.at(permit.Node()); n != nil { // before a reduction it came before younger ones that are held
+		window = max(window, time.Since(n.since))
+	}
+	if limit := s.limit(window); counted > limit && counts(permit) && !c.line.excused(permit.Node()) {
 		c.violate("overlap", "%s has a permit of %s, and %d are valid or drained, of %d: those of %v", id, dir, counted, limit, who)
 	}
 	c.inOrder(s, dir, id, permit, asked)

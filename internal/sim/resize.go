@@ -128,6 +128,6 @@ func (s *permits) limit(d time.Duration) (size int) {
 	return size
 }
 
-// window is how long after a reduction an Acquire may still get a permit by the former size: for a
-// lease, by the slowest clock.
+// window is how long after a reduction an Acquire may still go by the former size: for a lease, by
+// the slowest clock.
 func (c *checker) window() time.Duration { return time.Duration(float64(c.lease) / slowest) }

@@ -16,7 +16,9 @@ import (
 // Resize changes how many permits there are, for all who use the path. It does not touch permits
 // that are held. If there are more permits than before, waiters get them in order. After a
 // reduction nobody gets a permit until fewer than the new size are held. An Acquire that was about
-// to succeed may still do so within the length of a lease.
+// to succeed may still do so within the length of a lease. If it was cut off from the servers at
+// that time, it may do so when it reaches them again: it counts only the permits that came before
+// its own.
 //
 // For a moment Resize counts as a permit. If its process is killed then, others take over from it
 // as from a holder that has crashed. If ctx ends then, others may have to wait for a lease. Resize

@@ -6,11 +6,11 @@ import (
 )
 
 // While a request of one kind is under way, further operations of that kind are pending. The next
-// request carries them as a batch, all or none. A batch is tried once: if it fails, each caller
-// tries its own operation alone and learns what is wrong with it. The reason: a process that takes
-// part in a thousand elections joins all of them at once, resigns from all of them at once, and
-// takes over all of them at once. A thousand single creates or deletes keep the ensemble busy for
-// much longer than one multi.
+// request carries them as a batch, all or none. A batch is tried once: if it is refused, each
+// caller tries its own operation alone and learns what is wrong with it. The reason: a process that
+// takes part in a thousand elections joins all of them at once, resigns from all of them at once,
+// and takes over all of them at once. A thousand single creates or deletes keep the ensemble busy
+// for much longer than one multi.
 
 // A batcher carries out operations of one kind. The session's mu guards it.
 type batcher struct {
@@ -18,9 +18,9 @@ type batcher struct {
 	busy    bool // a request of this kind is under way
 	pending []*pending
 	dirs    map[string]bool // of the pending operations
-	// together, if it is set, returns operations that each batch begins with. If alone is true,
+	// opening, if it is set, returns operations that each batch begins with. If alone is true,
 	// there can be no batch now, and each caller tries alone. If there is an error, all fail.
-	together func() (ops []any, alone bool, err error)
+	opening func() (ops []any, alone bool, err error)
 }
 
 // pending is the operation of one caller. The caller sets all fields but done.
@@ -147,12 +147,16 @@ func (b *batcher) carryOut(batch []*pending) {
 	var ops []any
 	var err error
 	alone := len(batch) == 1
-	if !alone && b.together != nil {
-		ops, alone, err = b.together()
+	if !alone && b.opening != nil {
+		ops, alone, err = b.opening()
 	}
 	if alone || err != nil {
 		for _, p := range batch {
-			p.done <- answered{alone: alone, err: err}
+			a := answered{alone: alone}
+			if err != nil {
+				a.err = &Error{Op: p.op, Path: p.path, Outcome: OutcomeNotDone, Err: err}
+			}
+			p.done <- a
 		}
 		return
 	}

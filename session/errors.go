@@ -75,7 +75,7 @@ func (o Outcome) String() string { return enum.Name(o, []string{"done", "not don
 // session is over. A cause of the context may wrap the error of another request. If that is an
 // error of zk or a ServerError, errors.Is and errors.As do not find it: this request had no answer.
 type Error struct {
-	// Op is the operation, in ZooKeeper's words: "create", "getData".
+	// Op is the operation, in ZooKeeper's words: "create", "getData"; or "takeover", "resize".
 	Op string
 	// Path is the znode's path as the caller wrote it; empty for Multi.
 	Path string

@@ -110,8 +110,8 @@ func (h *hearing) answer(now clock.Instant, data []byte, stat zk.Stat, err error
 		h.now.LeaseTime = d // the lease time of a session never changes: a shorter one was written by hand
 	}
 	h.now.State = HeartbeatBeating
-	// A set or a check at version -1 succeeds at any version: a takeover would prove nothing, and
-	// after one that sets it to -1 others would not.
+	// A request at version -1 succeeds at any version. So a takeover at -1 would prove nothing. One
+	// at -2 sets the version to -1, and then the checks of further takeovers would prove nothing.
 	if h.now.LeaseTime > 0 && stat.Version != -1 && stat.Version != -2 && h.since.Add(Outlast(h.now.LeaseTime)).Reached(now) {
 		h.now.State = HeartbeatSilent
 	}
@@ -166,7 +166,7 @@ func (s *Session) Listen(owner int64, wake chan<- struct{}) *Listener {
 	defer s.mu.Unlock()
 	if l.source = s.sources[owner]; l.source == nil {
 		l.source = &source{s: s, owner: owner, heard: hearing{owner: owner, now: Heartbeat{Path: s.HeartbeatPath(owner)}}}
-		l.source.takeovers = batcher{s: s, together: l.source.together}
+		l.source.takeovers = batcher{s: s, opening: l.source.opening}
 		s.sources[owner] = l.source
 		ctx, cancel := context.WithCancel(s.ctx)
 		l.source.stop = cancel

@@ -13,25 +13,26 @@ var (
 	// ErrOwnGone: a place of the caller's is gone, so it has not taken over.
 	ErrOwnGone = errors.New("session: an own place is gone")
 	// ErrUnproved: the place of the other session is deleted, but a lease of that session may still
-	// run. Somebody has made its heartbeat by hand, after the one that was heard was gone. This is
-	// no *Error, because the request was carried out.
+	// run. Somebody has made its heartbeat by hand, after the one that was heard was gone.
+	// OutcomeOf calls this unknown.
 	ErrUnproved = errors.New("session: the heartbeat was made again by hand, so that a lease of the other session may still run")
 )
 
-// TakeOver deletes the place at path, which belongs to the session that l listens to. heard is what
-// the caller has decided by: that session is silent, revoked or gone. own are the caller's places.
-// When TakeOver has returned nil, the other session does not hold the place, and never will.
+// TakeOver deletes the place at path, which belongs to the session that l listens to. heard is the
+// Heartbeat by which the caller has decided. It must be silent, revoked or gone. own are the
+// caller's places, which must exist. When TakeOver has returned nil, the other session does not
+// hold the place, and never will.
 //
-// All is done in one multi. It fails if one of the caller's places is gone, or if the heartbeat is
-// not as it was heard. It revokes the heartbeat, if nobody has done so before: then no beat was
-// committed after the one that was heard last, and no beat ever will be. If many Listeners to one
-// session take over at the same time, the first of them revokes the heartbeat, and a few batches
-// carry the other deletions.
+// All is done in one multi. It fails if a beat came after the one that was heard last. If the
+// heartbeat is neither revoked nor gone, the multi revokes it. So no beat ever comes after that. If
+// many Listeners to one session take over at the same time, the first of them revokes the
+// heartbeat, and a few batches carry the other deletions.
 //
-// If TakeOver fails, a beat was on its way, or another session has taken over, or the place has
-// gone meanwhile, or the answer is lost, or a permission is missing: WRITE on the heartbeat, DELETE
-// on the directory of the place. Decide again by what is heard then: after a beat, the silence
-// counts from the start.
+// The errors besides [ErrOwnGone] and [ErrUnproved] have these reasons: a beat was on its way,
+// another session has taken over, the place has gone, a permission is missing (WRITE on the
+// heartbeat, DELETE on the directory of the place), the answer is lost, or ctx or the own session
+// has ended. Then decide again by what is heard next. After a beat the silence counts from the
+// start.
 func (l *Listener) TakeOver(ctx context.Context, heard Heartbeat, path string, own ...string) error {
 	switch known := l.Heartbeat().Path; {
 	case heard.Path != known:
@@ -44,7 +45,13 @@ func (l *Listener) TakeOver(ctx context.Context, heard Heartbeat, path string, o
 		ops = append(ops, &zk.CheckVersionRequest{Path: place, Version: -1})
 	}
 	ops = append(ops, &zk.DeleteRequest{Path: path, Version: -1})
-	alone := func() (string, error) { return "", l.takeOver(ctx, heard, ops) }
+	alone := func() (string, error) {
+		err := l.takeOver(ctx, heard, ops)
+		if e := (*Error)(nil); errors.As(err, &e) {
+			e.Op, e.Path = takeover, path
+		}
+		return "", err
+	}
 	_, err := l.source.takeovers.do(ctx, &pending{op: takeover, path: path, ops: ops, alone: alone})
 	return err
 }
@@ -63,22 +70,18 @@ func (l *Listener) takeOver(ctx context.Context, heard Heartbeat, ops []any) err
 	}
 	first := heard.proof()
 	results, err := l.s.Multi(ctx, append(first, ops...)...)
-	var e *Error
-	switch {
+	failed := failedOf(results) - len(first)
+	switch e := (*Error)(nil); {
 	case err == nil && heard.State == HeartbeatSilent:
 		if stat := results[0].Stat; stat == nil || stat.Czxid != heard.Czxid {
 			return ErrUnproved
 		}
 		l.revoked(heard)
-	case errors.As(err, &e) && e.Outcome == OutcomeNotDone && len(results) > 0:
-		switch failed := failedOf(results) - len(first); {
-		case failed < 0:
-			l.restart(heard, true)
-		case failed < len(ops)-1 && errors.Is(err, zk.ErrNoNode):
-			e.Err = fmt.Errorf("%w: %w", ErrOwnGone, e.Err)
-		default:
-			l.restart(heard, false)
-		}
+	case err == nil || ctx.Err() != nil:
+	case errors.Is(err, zk.ErrNoNode) && 0 <= failed && failed < len(ops)-1 && errors.As(err, &e):
+		e.Err = fmt.Errorf("%w: %w", ErrOwnGone, e.Err)
+	default:
+		l.restart(heard, failed < 0 && errors.Is(err, zk.ErrBadVersion))
 	}
 	return err
 }
@@ -93,8 +96,9 @@ func failedOf(results []zk.MultiResponse) int {
 	return len(results)
 }
 
-// proof returns the operation of a takeover that fails if the heartbeat is not as it was heard, and
-// that revokes it. A heartbeat that is gone cannot change: its session makes no other.
+// proof returns what a takeover begins with: an operation that fails if a beat came since, and that
+// revokes the heartbeat if nobody has. If the heartbeat is gone, nothing has to be proved: its
+// session makes no other.
 func (h Heartbeat) proof() []any {
 	switch h.State {
 	case HeartbeatRevoked:
@@ -111,16 +115,16 @@ func (h Heartbeat) same(other Heartbeat) bool {
 	return h.State == other.State && h.Version == other.Version && h.Czxid == other.Czxid
 }
 
-// together returns what a batch of takeovers begins with. Before the heartbeat is revoked or gone
+// opening returns what a batch of takeovers begins with. Before the heartbeat is revoked or gone
 // there is no batch, because only the answer to the revocation tells whether it was the heartbeat
-// that was heard. If the heartbeat is not silent any more, the takeovers fail: another session has
-// revoked it, or a beat came.
-func (src *source) together() (ops []any, alone bool, err error) {
+// that was heard. If the heartbeat is not silent any more, all fail, and their callers decide
+// again.
+func (src *source) opening() (ops []any, alone bool, err error) {
 	src.s.mu.Lock()
 	defer src.s.mu.Unlock()
 	now := src.heard.now
 	if now.State < HeartbeatSilent {
-		return nil, false, refusedTakeover(now.Path, zk.ErrBadVersion)
+		return nil, false, zk.ErrBadVersion
 	}
 	return now.proof(), now.State == HeartbeatSilent, nil
 }
@@ -136,9 +140,9 @@ func (l *Listener) revoked(heard Heartbeat) {
 }
 
 // restart is called when a takeover that relied on heard has failed. The next read of the heartbeat
-// tells what it is. If it has changed, the silence counts from the start. restart does nothing if
-// something new was heard meanwhile.
-func (l *Listener) restart(heard Heartbeat, changed bool) {
+// tells what it is, so that the next takeover is not tried before. If a beat came, the silence
+// counts from the start. restart does nothing if something new was heard meanwhile.
+func (l *Listener) restart(heard Heartbeat, beaten bool) {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
 	h := &l.source.heard
@@ -146,7 +150,7 @@ func (l *Listener) restart(heard Heartbeat, changed bool) {
 		return
 	}
 	h.now.State = HeartbeatBeating
-	if changed {
+	if beaten {
 		h.since = l.s.clock.Now()
 	}
 }

@@ -201,7 +201,7 @@ func (c *checker) permitGivenAway(s *permits, node string) {
 		if r.permit.Node() != node || r.stopped || c.line.excused(node) {
 			continue
 		}
-		// The clock that measures DrainTimeout may run 3 % fast.
+		// The clock that measures DrainTimeout may run fast.
 		if r.ended.IsZero() || time.Since(r.ended) < drainTimeout*9/10 {
 			c.violate("drain", "%s gives %s away while its work goes on; the permit ended at %v", r.id, node, r.ended.Sub(c.begin))
 		}

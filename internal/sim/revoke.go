@@ -65,7 +65,7 @@ func (c *lockChecker) told(h *lock.Held) <-chan struct{} {
 }
 
 // stops is called when the work of a holder has stopped, before it releases the lock. A holder
-// whose lease goes on hears from the servers, so it must have been told by now.
+// whose lease goes on hears from the servers, so it must have been told after a while.
 func (c *lockChecker) stops(h *lock.Held, since time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

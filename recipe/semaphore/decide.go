@@ -52,8 +52,8 @@ func (a action) String() string {
 // never is a wait that only an event ends.
 const never = time.Duration(1<<63 - 1)
 
-// decision is what to do. For actWait it has the time after which to decide again. For an action
-// that takes over it has the index of the heartbeat.
+// decision is what to do. For actWait it has the time after which to decide again. For
+// actTakeOver it has the index of the heartbeat.
 type decision struct {
 	action action
 	wait   time.Duration

@@ -28,8 +28,8 @@
 // may be held, and two with the same slot, for at most one lease. The token of a permit without a
 // slot fences nothing, unless the size is 1. With a larger size, the permit with the smaller token
 // may still be held. When the size is made smaller, an Acquire that was about to succeed may still
-// do so within the length of a lease. If it was cut off from the servers at that time, it may do so
-// when it reaches them again.
+// do so within the length of a lease. If it was cut off, or paused, at that time, it may do so when
+// it reaches the servers again.
 //
 // # What is promised
 //

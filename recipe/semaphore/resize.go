@@ -16,7 +16,7 @@ import (
 // Resize changes how many permits there are, for all who use the path. It does not touch permits
 // that are held. If there are more permits than before, waiters get them in order. After a
 // reduction nobody gets a permit until fewer than the new size are held. An Acquire that was about
-// to succeed may still do so within the length of a lease. If it was cut off from the servers at
+// to succeed may still do so within the length of a lease. If it was cut off, or paused, at
 // that time, it may do so when it reaches them again: it counts only the permits that came before
 // its own.
 //
@@ -24,8 +24,9 @@ import (
 // as from a holder that has crashed. If ctx ends then, others may have to wait for a lease. Resize
 // needs the permissions of an Acquire.
 //
-// A Resize is never carried out twice, even if an answer is lost. The error says if the outcome is
-// unknown, because the session was lost or ctx has ended with the answer outstanding, or because
+// A Resize is never carried out twice in one path, even if an answer is lost. If somebody deletes
+// the path meanwhile, it is carried out in the one that is made then. The error says if the outcome
+// is unknown, because the session was lost or ctx has ended with the answer outstanding, or because
 // others have changed the size since ([session.OutcomeOf]).
 func (s *Semaphore) Resize(ctx context.Context, size int) error {
 	if size < 1 || size > s.cfg.most() {
@@ -56,7 +57,8 @@ func (s *Semaphore) Resize(ctx context.Context, size int) error {
 	}
 }
 
-// tryResize makes one attempt. If its outcome is unknown, lost tells why its answer was lost.
+// tryResize tries with one znode. If the outcome is unknown, lost is the error of the attempt whose
+// answer was lost.
 func (s *Semaphore) tryResize(ctx context.Context, at *session.Session, size int) (lost, err error) {
 	// A server that lags may show a size that another has changed since.
 	if _, err := at.QuorumSync(ctx, s.leases); err != nil {
@@ -137,8 +139,8 @@ var errOver = errors.New("semaphore: the size is another, and nobody can tell wh
 
 // writeSize writes the size and deletes the own znode, which was never a permit, so it is over. It
 // returns the czxid of the path in which it has tried that, or 0. lostIn is that of an attempt that
-// was lost, or 0. The error is line.ErrGone if the own znode is gone and no attempt was carried
-// out, and errOver if that is unknown.
+// was lost, or 0. If the own znode is gone, the error is nil if the size is the wanted one after a
+// lost attempt, errOver if it is another, and line.ErrGone if no attempt was lost in this path.
 func (p *place) writeSize(ctx context.Context, size int, lostIn int64) (path int64, err error) {
 	data, stat, err := p.read(ctx, false)
 	if err != nil {
@@ -148,24 +150,18 @@ func (p *place) writeSize(ctx context.Context, size int, lostIn int64) (path int
 	if err != nil {
 		return 0, &DataError{p.sem.leases, err}
 	}
-	own, ok := line.Parse(p.Path()[len(p.sem.leases)+1:])
-	if ok && stat.Czxid == lostIn && r.Over(line.NumberOf(own)) {
-		if r.size == size {
-			return 0, nil
-		}
-		return 0, errOver
-	}
-	last := r.size
+	before := r.size
 	r.size = size
 	results, err := p.s.Multi(ctx,
 		&zk.SetDataRequest{Path: p.sem.leases, Data: []byte(p.ended(r).String()), Version: stat.Version},
 		&zk.DeleteRequest{Path: p.Path(), Version: -1})
 	if errors.Is(err, zk.ErrNoNode) && failed(results) == 1 {
-		switch err = line.ErrGone; {
-		case !ok || stat.Czxid != lostIn || line.NumberOf(own) != line.NoNumber:
-		case last == size:
+		switch {
+		case stat.Czxid != lostIn:
+			err = line.ErrGone
+		case before == size:
 			err = nil
-		default: // the record cannot tell of a znode without a number
+		default:
 			err = errOver
 		}
 	}

@@ -12,11 +12,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// takeOver deletes the znode of an older permit that still blocks, and whose lease is over. Its
-// slots are free then. from is what the decision was made by.
-func (p *place) takeOver(ctx context.Context, from heard) error {
-	name := from.name
-	err := p.hearing.listeners[p.hearing.owners[name.Full]].TakeOver(ctx, from.heartbeat, p.sem.leases+"/"+name.Full, p.paths...)
+// takeOver deletes the znode of an older permit that still blocks, and whose lease is over. silent
+// is what the decision was made by.
+func (p *place) takeOver(ctx context.Context, silent heard) error {
+	name := silent.name
+	err := p.hearing.listeners[p.hearing.owners[name.Full]].TakeOver(ctx, silent.heartbeat, p.sem.leases+"/"+name.Full, p.paths...)
 	switch {
 	case err == nil:
 		p.took, p.taught = name.Full, true
@@ -34,8 +34,6 @@ func (p *place) takeOver(ctx context.Context, from heard) error {
 	default: // a beat was on its way, or the older permit has gone meanwhile, or the answer is lost
 		return p.relist(ctx)
 	}
-	if i := slices.Index(p.older, name); i >= 0 {
-		p.older = slices.Delete(slices.Clone(p.older), i, i+1)
-	}
+	p.older = slices.DeleteFunc(p.older, func(n line.Name) bool { return n == name })
 	return nil
 }

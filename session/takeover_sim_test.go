@@ -211,8 +211,8 @@ func TestATakeoverByAHeartbeatOfAnotherProvesNothing(t *testing.T) {
 func TestATakeoverThatIsRefusedIsTriedAtTheNextReadOfTheHeartbeat(t *testing.T) {
 	takeMany(t, 1, func(t *testing.T, k *taking) {
 		refused := k.On(zktest.Match{Op: zktest.OpMulti, Host: "heir"}, zktest.Fail(zktest.CodeMarshallingError))
-		D, wake := k.s.LeaseTime(), time.After(k.s.LeaseTime())
-		for trying := true; trying; {
+		D, over := k.s.LeaseTime(), time.After(k.s.LeaseTime())
+		for trying := true; trying && refused.Hits() <= 10; {
 			if heard := k.h.l.Heartbeat(); heard.State >= session.HeartbeatSilent {
 				if k.h.l.TakeOver(t.Context(), heard, k.held[0], k.own[0]) == nil {
 					t.Fatal("it has succeeded")
@@ -221,7 +221,7 @@ func TestATakeoverThatIsRefusedIsTriedAtTheNextReadOfTheHeartbeat(t *testing.T) 
 			}
 			select {
 			case <-k.h.wake:
-			case <-wake:
+			case <-over:
 				trying = false
 			}
 		}

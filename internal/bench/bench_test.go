@@ -113,8 +113,9 @@ func TestAnAcquisitionCostsTheSameHoweverManyWait(t *testing.T) {
 		if c.writes > 2*acquisitionRounds+3 || c.reads > 8*acquisitionRounds || c.events > 3*acquisitionRounds+3 {
 			t.Errorf("%d waiting: %+v for %d acquisitions; want 2 writes, 8 reads and 3 events at most for each", waiting, c, acquisitionRounds)
 		}
-		// A place that waits for longer than a moment reads its own znode once, and so do those
-		// that stand in line from the beginning. One read for each tenth waiter would add 8 each.
+		// A place that waits for longer than a moment reads its own znode once. So do those that
+		// stand in line from the beginning. If each tenth waiter sent one read, 100 waiting would
+		// send 8 reads more for each acquisition than 16.
 		for j, fewer := range costs[:i] {
 			if c.writes > fewer.writes+3 || c.reads > fewer.reads+4*acquisitionRounds || c.events > fewer.events+3 {
 				t.Errorf("%d waiting: %+v for %d acquisitions; %d waiting: %+v", waiting, c, acquisitionRounds, scales[j], fewer)

@@ -18,14 +18,14 @@
 //
 // Locks, semaphores, and the other recipes are simulated beside elections or in their place (flags
 // -locks, -semaphores and -others). Overlap, context, pause, token, guard, liveness and census are
-// the same for them, and drain for permits. When a semaphore is resized, a new permit may still go
-// by the former size for a lease, and permits that are held go on. In addition:
+// the same for them. So is drain, for permits. When a semaphore is resized, a new permit may still
+// go by the former size for a lease, and permits that are held go on. In addition:
 //
 //	slot          two valid permits have one slot
-//	order         one of those who wait for permits is served before another that came earlier, or by its room
+//	order         a permit is given before an older request is served, or more permits than the size are given
 //	resize        a Resize does not do what it says, or something else changes the size
 //	revoke        a holder of a lock is told to let go twice or without being asked, or is asked and not told
-//	nested        a lock that its holder has acquired again ends by one release, or that is refused for no reason
+//	nested        a lock acquired again ends with the first release, or the second acquisition is refused for no reason
 //	linearizable  what the holders of a lock read, and write by their Multi, fits no plain number, as Porcupine judges
 //	counter       a counter is not the sum of what was added and of some of the additions with an unknown outcome
 //	flap          a member's znode goes, although its session lives and it does not leave

@@ -54,7 +54,7 @@ func (c *checker) isMutex(dir string) bool {
 	return !s.resized && s.sizes[0].size == 1
 }
 
-// permitBegan is called first thing when a permit is held that was asked for at an instant. A
+// permitBegan is called first thing when a permit is held; asked is when it was asked for. A
 // permit's Valid goes from true to false once, so looking at all whenever one begins finds every
 // instant with too many.
 func (c *checker) permitBegan(p *proc, dir, id string, permit *semaphore.Permit, asked time.Time) {
@@ -79,7 +79,7 @@ func (c *checker) permitBegan(p *proc, dir, id string, permit *semaphore.Permit,
 	}
 	counted, who := c.countPermits(dir)
 	window := c.window()
-	if n := s.line.at(permit.Node()); n != nil { // before a reduction it came before younger ones that are held
+	if n := s.line.at(permit.Node()); n != nil { // it may be older than the reduction, and than younger permits that are held
 		window = max(window, time.Since(n.since))
 	}
 	if limit := s.limit(window); counted > limit && counts(permit) && !c.line.excused(permit.Node()) {

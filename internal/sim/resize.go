@@ -40,7 +40,7 @@ func (u *use) resize(ctx context.Context) {
 		sem := must(semaphore.New(u.p.client, u.dir, 0, cfg))
 		patience := 30 * time.Second
 		if u.rng.Intn(3) == 0 {
-			patience = 30 * u.p.w.plan.Latency // so that an answer may be outstanding in the end
+			patience = 30 * u.p.w.plan.Latency // so that it often gives up before the answer
 		}
 		bounded, cancel := u.p.within(ctx, u.rng, patience)
 		resized := u.p.w.check.resizes(u.dir, cfg.ID, size)

@@ -30,7 +30,7 @@ const handOvers = 30
 // has to be extended. Each member has had a turn before anything is counted, so each lease runs.
 //
 // most is how many more requests of a kind a hand-over may cost, where more of them wait. It has to
-// be far less than the 8 that one request for each tenth waiter would add.
+// be far less than 8: if each tenth waiter sent one request, 100 waiting would send 8 more than 16.
 func EachHandOverCostsTheSame(t *testing.T, holders int, most float64, member func(s *Stage, name string) Member) {
 	t.Helper()
 	scales := []int{2, 16, 100}

@@ -1,6 +1,6 @@
-// Package recipetest makes terms, locks that are held, one or several together, permits, listings,
-// snapshots and rounds without ZooKeeper, for unit tests of code that uses them. Each of them lasts
-// until the test ends it, for the reason that the test chooses.
+// Package recipetest makes terms, held locks, sets of held locks, permits, listings, snapshots and
+// rounds without ZooKeeper, for unit tests of code that uses them. Each of them lasts until the
+// test ends it, for the reason that the test chooses.
 //
 // Code that calls Run, Do, Acquire, lock.All or Join itself, or uses a value, a counter, a cache, a
 // barrier or a latch, needs an ensemble: [NewClient] makes one in the test's own process. With it,

@@ -5,9 +5,9 @@
 // Markdown.
 //
 // With -clients 1000, a thousand wait. Each has a session of its own in every library, because a
-// Mutex of etcd needs one for each that waits. The clients of a library are in one process, so on
-// two cores the processor decides as much as the locks do, and a round takes three minutes. So a
-// thousand are measured only on request.
+// Mutex of etcd needs one for each that waits. The clients of a library are in one process, so the
+// processor decides as much as the locks do, and a round takes minutes. So a thousand are measured
+// only on request.
 package main
 
 import (

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"path"
 	"strings"
 )
@@ -27,7 +28,11 @@ func (w *world) checkLines() {
 		}
 		p := sessions[n.Stat.EphemeralOwner]
 		if p == nil {
-			w.check.report("census", "znode %s belongs to nobody", n.Path)
+			var states []string
+			for _, p := range w.procs {
+				states = append(states, fmt.Sprintf("%s 0x%x, crashed %v", p.name, sessionID(p), p.crashed.Load()))
+			}
+			w.check.report("census", "znode %s of session 0x%x, zxid 0x%x, belongs to nobody; processes: %v", n.Path, n.Stat.EphemeralOwner, n.Stat.Czxid, states)
 			continue
 		}
 		if places[p] == nil {

@@ -52,7 +52,10 @@ func ExampleSession_Listen() {
 	case errors.Is(err, session.ErrOwnGone): // we do not stand there any more
 		log.Fatal(err)
 	case errors.Is(err, session.ErrUnproved): // it is gone, and we have to wait for the length of a lease
-		time.Sleep(session.Outlast(heard.LeaseTime))
+		select {
+		case <-time.After(session.Outlast(heard.LeaseTime)):
+		case <-ctx.Done():
+		}
 	default: // for example because a beat was on its way: listen on
 		log.Fatal(err)
 	}

@@ -272,7 +272,7 @@ func (c *contender) once(ctx context.Context, others []*contender) {
 		defer cancel()
 	}
 	if c.rng.Intn(6) == 0 {
-		c.asks(ctx, l)
+		c.askToLetGo(ctx, l)
 	}
 	id := c.p.name + " of " + l.Path()
 	switch way := c.rng.Intn(4); {

@@ -100,8 +100,8 @@ func (p *proc) onRevoke(h *lock.Held) {
 	}
 }
 
-// asks asks whoever holds the lock to let go.
-func (c *contender) asks(ctx context.Context, l *lock.Lock) {
+// askToLetGo asks whoever holds the lock to let go.
+func (c *contender) askToLetGo(ctx context.Context, l *lock.Lock) {
 	bounded, cancel := c.p.within(ctx, c.rng, 3*time.Second)
 	defer cancel()
 	if err := l.Revoke(bounded); err != nil && bounded.Err() == nil && c.p.w.check.undisturbed {

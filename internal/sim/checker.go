@@ -249,7 +249,7 @@ func (c *checker) committed(commit zktest.Commit) {
 				c.released(ch.Path)
 			}
 			c.line.deleted(ch.Path)
-		case strings.HasPrefix(ch.Path, "/k/"):
+		case strings.HasPrefix(ch.Path, semaphoreDir):
 			c.permitChanged(ch, commit)
 		case ch.Op == zktest.OpSetData && strings.HasPrefix(ch.Path, "/slotwork/"):
 			c.slotWritten(ch)

@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand"
 	"strconv"
@@ -385,26 +384,6 @@ func (w *world) checkLocks() {
 	for _, n := range w.ens.Nodes() {
 		if isContender(n.Path) {
 			w.check.report("census", "znode %s of session 0x%x is left", n.Path, n.Stat.EphemeralOwner)
-		}
-	}
-}
-
-// checkQueues demands, when faults are long over, that each znode in a lock's line is of a process
-// that lives, and that a process has no more znodes in it than contenders.
-func (w *world) checkQueues() {
-	sessions, places := w.sessions(), map[string]int{}
-	for _, n := range w.ens.Nodes() {
-		if !isContender(n.Path) {
-			continue
-		}
-		p := sessions[n.Stat.EphemeralOwner]
-		if p == nil {
-			w.check.report("census", "znode %s belongs to nobody", n.Path)
-			continue
-		}
-		key := fmt.Sprintf("%s in %s", p.name, n.Path[:strings.LastIndexByte(n.Path, '/')])
-		if places[key]++; places[key] > w.plan.Locks+1 {
-			w.check.report("census", "%d znodes of %s", places[key], key)
 		}
 	}
 }

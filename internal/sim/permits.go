@@ -213,7 +213,7 @@ func (c *checker) slotWritten(ch zktest.Change) {
 	name, number, _ := strings.Cut(strings.TrimPrefix(ch.Path, "/slotwork/"), "-")
 	token, _ := strconv.ParseInt(string(ch.Data), 10, 64)
 	slot, _ := strconv.Atoi(number)
-	if s := c.semaphores["/k/"+name]; s != nil && token != 0 && token < s.tokens[slot] {
+	if s := c.semaphores[semaphoreDir+name]; s != nil && token != 0 && token < s.tokens[slot] {
 		c.violate("guard", "the holder of slot %d with token %d wrote after the one with %d began", slot, token, s.tokens[slot])
 	}
 }

@@ -17,15 +17,24 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
 // The processes of a plan with Semaphores compete for permits instead of standing for election.
 
-func semaphorePath(n int) string { return "/k/" + strconv.Itoa(n) }
+const semaphoreDir = "/k/"
+
+func semaphorePath(n int) string { return semaphoreDir + strconv.Itoa(n) }
+
+// isPermit reports whether a znode is of one who holds a permit or waits for one.
+func isPermit(n zktest.Node) bool {
+	kind := path.Base(path.Dir(n.Path))
+	return strings.HasPrefix(n.Path, semaphoreDir) && (kind == "leases" || kind == "locks") && n.Stat.EphemeralOwner != 0
+}
 
 // slotPath is where the holders of a slot leave their tokens.
 func slotPath(path string, slot int) string {
-	return fmt.Sprintf("/slotwork/%s-%d", path[len("/k/"):], slot)
+	return fmt.Sprintf("/slotwork/%s-%d", path[len(semaphoreDir):], slot)
 }
 
 // sizeOf is the size of a semaphore at first, whether it has slots, and whether it is resized.
@@ -40,8 +49,12 @@ const largestSize = 4
 // longestUse is how long a permit is held at most.
 const longestUse = 20 * time.Second
 
-// usesOf is how many uses of one semaphore a process has at a time.
-const usesOf = 2
+// usesOf is how many uses of one semaphore a process has at a time, and mostUses how many of their
+// znodes may exist: one of each may just have gone, and its next one have come; one use resizes.
+const (
+	usesOf   = 2
+	mostUses = 2*usesOf + 1
+)
 
 func (w *world) setUpSemaphores(ctx context.Context, s *session.Session) {
 	for n := range w.plan.Semaphores {
@@ -241,32 +254,6 @@ func (w *world) awaitPermits(bound time.Duration) {
 				w.check.report("liveness", "no permit of %s was acquired within %v after the last fault", dir, bound+longestUse)
 				break
 			}
-		}
-	}
-}
-
-// checkPermits demands, when faults are long over, that each znode of a semaphore is of a process
-// that lives, and that a process has no more of them than its uses need.
-func (w *world) checkPermits() {
-	sessions, places := w.sessions(), map[string]int{}
-	for _, n := range w.ens.Nodes() {
-		kind := path.Base(path.Dir(n.Path))
-		if !strings.HasPrefix(n.Path, "/k/") || kind != "leases" && kind != "locks" || n.Stat.EphemeralOwner == 0 {
-			continue
-		}
-		p := sessions[n.Stat.EphemeralOwner]
-		if p == nil {
-			w.check.report("census", "znode %s belongs to nobody", n.Path)
-			continue
-		}
-		key := p.name + " " + path.Dir(n.Path)
-		places[key]++
-		most := 2*usesOf + 1 // one may just have gone, and its next one have come; one resizes
-		if kind == "leases" {
-			most *= largestSize // each may want all
-		}
-		if places[key] > most {
-			w.check.report("census", "%s has %d znodes", key, places[key])
 		}
 	}
 }

@@ -96,9 +96,7 @@ func run(plan Plan, tracing bool) Result {
 	w.awaitLeaders()
 	w.awaitHolders()
 	time.Sleep(2*plan.Timeout + 2*tick + 2*drainTimeout) // for those who were slow to stop, and the sessions of the crashed
-	w.checkLines()
-	w.checkPermits()
-	w.checkQueues()
+	w.checkPlaces()
 	if plan.Others {
 		w.compare()
 	}

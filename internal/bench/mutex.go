@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -238,30 +239,45 @@ func measureLockHandOver(l *lab, n int, t *table) error {
 	}
 	defer ls.stop()
 	took := map[string]sample{}
-	for range l.failovers {
-		from := q.holder.of.server
-		mine, err := q.handOver()
+	add := func(name string, measure func() (failover, error)) error {
+		x, err := measure()
+		took[name] = append(took[name], x.all)
+		return err
+	}
+	from, to := clients[0].server, clients[1].server
+	for i := range l.failovers {
+		p, err := f.prepare(from, to, false) // between the servers of the hand-over of ours before
 		if err != nil {
 			return err
 		}
-		base, err := ls.handOver()
+		err = inTurn(i,
+			func() error { return add(nameFloor, p.fire) },
+			func() error {
+				from = q.holder.of.server
+				err := add(nameOurs, q.handOver)
+				to = q.holder.of.server
+				return err
+			},
+			func() error { return add(nameLock, ls.handOver) })
 		if err != nil {
 			return err
 		}
-		p, err := f.prepare(from, q.holder.of.server, false)
-		if err != nil {
-			return err
-		}
-		least, err := p.fire()
-		if err != nil {
-			return err
-		}
-		for name, x := range map[string]failover{nameOurs: mine, nameLock: base, nameFloor: least} {
-			took[name] = append(took[name], x.all)
+	}
+	kinds := []string{nameFloor, nameOurs, nameLock}
+	if n > 2 { // of two, the former holder has to come back first
+		kinds = slices.Insert(kinds, 2, nameCold)
+		for range l.failovers / 4 {
+			time.Sleep(rest)
+			if _, err := q.handOver(); err != nil {
+				return err
+			}
+			if err := add(nameCold, q.handOver); err != nil {
+				return err
+			}
 		}
 	}
 	base := took[nameFloor]
-	for _, name := range []string{nameFloor, nameOurs, nameLock} {
+	for _, name := range kinds {
 		s := took[name]
 		t.add(n, name, millis(s.at(0.5)), millis(s.at(0.95)), ratio(s.at(0.5), base.at(0.5)), ratio(s.at(0.95), base.at(0.95)))
 	}

@@ -49,12 +49,38 @@ type record struct {
 }
 
 type termRecord struct {
+	holding
+	term *election.Term
+}
+
+// holding is what is known of a term and of a permit alike.
+type holding struct {
 	proc    *proc
 	id      string
-	term    *election.Term
+	node    string
 	over    bool      // it was seen not to be valid
 	ended   time.Time // when its context was cancelled
-	stopped bool      // its callback has returned
+	stopped bool      // its work has stopped
+}
+
+// endsWith notes when the context of a holding is cancelled.
+func (c *checker) endsWith(t *holding, ctx context.Context) {
+	context.AfterFunc(ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		t.ended = time.Now()
+	})
+}
+
+// released is called when the session of a holding deletes its znode.
+func (c *checker) released(t *holding) {
+	if t.stopped || c.line.excused(t.node) {
+		return
+	}
+	// The clock that measures DrainTimeout may run 3 % fast.
+	if t.ended.IsZero() || time.Since(t.ended) < drainTimeout*9/10 {
+		c.violate("drain", "%s releases %s while its work goes on; what it had ended at %v", t.id, t.node, t.ended.Sub(c.begin))
+	}
 }
 
 func newChecker(timeout, lease time.Duration) *checker {
@@ -113,7 +139,7 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 	c.begun(p)
 	c.log("%s leads %s with token %d, lease %v", id, path, term.Token(), term.Remaining())
 	r := c.record(path)
-	t := &termRecord{proc: p, id: id, term: term}
+	t := &termRecord{holding{proc: p, id: id, node: term.Node()}, term}
 	excused := c.line.excused(term.Node())
 	if term.Token() <= r.token && !excused {
 		c.violate("token", "%s leads %s with token %d after %d", id, path, term.Token(), r.token)
@@ -124,7 +150,7 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 		cancelled := closed(old.term.Context().Done()) && closed(old.term.DrainContext().Done())
 		valid := c.valid(old)
 		switch {
-		case excused || c.line.excused(old.term.Node()):
+		case excused || c.line.excused(old.node):
 		case valid && c.valid(t):
 			c.violate("overlap", "%s leads %s while %s still does, for %v more", id, path, old.id, old.term.Remaining())
 		case !cancelled && !old.proc.clock.excused(c.lease):
@@ -135,11 +161,7 @@ func (c *checker) began(p *proc, path, id string, term *election.Term) {
 		}
 	}
 	r.terms = keep
-	context.AfterFunc(term.Context(), func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		t.ended = time.Now()
-	})
+	c.endsWith(&t.holding, term.Context())
 }
 
 // begun calls the functions of onNext. The caller holds c.mu.
@@ -189,16 +211,12 @@ func (c *checker) stopped(term *election.Term) {
 	}
 }
 
-// released is called when a candidate's session deletes a znode.
-func (c *checker) released(node string) {
+// leaves is called when a candidate's session deletes a znode.
+func (c *checker) leaves(node string) {
 	for _, r := range c.elections {
 		for _, t := range r.terms {
-			if t.term.Node() != node || t.stopped || c.line.excused(node) {
-				continue
-			}
-			// The clock that measures DrainTimeout may run 3 % fast.
-			if t.ended.IsZero() || time.Since(t.ended) < drainTimeout*9/10 {
-				c.violate("drain", "%s releases %s while its work goes on; its term ended at %v", t.id, node, t.ended.Sub(c.begin))
+			if t.node == node {
+				c.released(&t.holding)
 			}
 		}
 	}
@@ -215,7 +233,7 @@ func (c *checker) resumed(p *proc) {
 				continue
 			}
 			remaining := t.term.Remaining()
-			replaced := t.term.Token() < r.token && !c.line.excused(t.term.Node())
+			replaced := t.term.Token() < r.token && !c.line.excused(t.node)
 			over := remaining <= 0 || replaced
 			if over && c.valid(t) {
 				c.violate("pause", "%s finds its term of %s valid after the pause", t.id, path)
@@ -246,7 +264,7 @@ func (c *checker) committed(commit zktest.Commit) {
 			c.log("zxid 0x%x: %s deleted", commit.Zxid, ch.Path)
 			// Its own session gives it up, by a delete or a multi. It does not go with the session.
 			if commit.Op != zktest.OpCloseSession && commit.Session == c.line.owner(ch.Path) {
-				c.released(ch.Path)
+				c.leaves(ch.Path)
 			}
 			c.line.deleted(ch.Path)
 		case strings.HasPrefix(ch.Path, semaphoreDir):
@@ -286,7 +304,7 @@ func (c *checker) forget(path string) (forgotten func()) {
 	}
 	if r := c.elections[path]; r != nil {
 		for _, t := range r.terms {
-			note(t.term.Node(), t.term.Valid())
+			note(t.node, t.term.Valid())
 		}
 	}
 	if s := c.semaphores[path]; s != nil {

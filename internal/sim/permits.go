@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"path"
 	"strconv"
 	"strings"
@@ -24,12 +23,8 @@ type permits struct {
 }
 
 type permitRecord struct {
-	proc    *proc
-	id      string
-	permit  *semaphore.Permit
-	over    bool      // it was seen not to be valid
-	ended   time.Time // when its context was cancelled
-	stopped bool      // its work has stopped
+	holding
+	permit *semaphore.Permit
 }
 
 func newPermits(size int, resized bool) *permits {
@@ -64,13 +59,9 @@ func (c *checker) permitBegan(p *proc, dir, id string, permit *semaphore.Permit,
 	s := c.semaphores[dir]
 	s.acquired++
 	c.log("%s holds %d of %s by %s, lease %v, slots %v", id, permit.N(), dir, permit.Node(), permit.Remaining(), numbers(permit))
-	r := &permitRecord{proc: p, id: id, permit: permit}
+	r := &permitRecord{holding{proc: p, id: id, node: permit.Node()}, permit}
 	s.held = append(s.held, r)
-	context.AfterFunc(permit.Context(), func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		r.ended = time.Now()
-	})
+	c.endsWith(&r.holding, permit.Context())
 	for _, slot := range permit.Slots() {
 		if before := s.tokens[slot.Number()]; slot.Token() <= before && !c.line.excused(permit.Node()) {
 			c.violate("token", "%s holds slot %d of %s with token %d after %d", id, slot.Number(), dir, slot.Token(), before)
@@ -108,12 +99,12 @@ func (c *checker) countPermits(dir string) (counted int, who []string) {
 		v := r.permit.Valid()
 		switch {
 		case v && r.over:
-			c.violate("overlap", "the permit %s of %s is valid again", r.permit.Node(), r.id)
+			c.violate("overlap", "the permit %s of %s is valid again", r.node, r.id)
 		case !v && !closed(r.permit.Context().Done()) && !r.proc.clock.excused(c.lease):
-			c.violate("context", "the permit %s of %s is over, and its context is not cancelled", r.permit.Node(), r.id)
+			c.violate("context", "the permit %s of %s is over, and its context is not cancelled", r.node, r.id)
 		}
 		r.over = !v
-		if !v && r.permit.DrainContext().Err() != nil || c.line.excused(r.permit.Node()) {
+		if !v && r.permit.DrainContext().Err() != nil || c.line.excused(r.node) {
 			continue // nobody counts it any more
 		}
 		counted, who = counted+r.permit.N(), append(who, r.id)
@@ -188,23 +179,14 @@ func (c *checker) permitChanged(ch zktest.Change, commit zktest.Commit) {
 		c.placeTaken(s, ch, commit.Zxid)
 	case zktest.OpDelete:
 		if commit.Op != zktest.OpCloseSession && commit.Session == s.line.owner(ch.Path) {
-			c.permitGivenAway(s, ch.Path)
+			for _, r := range s.held {
+				if r.node == ch.Path {
+					c.released(&r.holding)
+				}
+			}
 		}
 		s.line.deleted(ch.Path)
 		c.line.deleted(ch.Path)
-	}
-}
-
-// permitGivenAway is called when the session of a permit deletes its znode.
-func (c *checker) permitGivenAway(s *permits, node string) {
-	for _, r := range s.held {
-		if r.permit.Node() != node || r.stopped || c.line.excused(node) {
-			continue
-		}
-		// The clock that measures DrainTimeout may run fast.
-		if r.ended.IsZero() || time.Since(r.ended) < drainTimeout*9/10 {
-			c.violate("drain", "%s gives %s away while its work goes on; the permit ended at %v", r.id, node, r.ended.Sub(c.begin))
-		}
 	}
 }
 

@@ -55,12 +55,13 @@
 //   - Cost. A departure wakes one candidate. A session with a leader or an heir writes to the
 //     quorum 4 times per D, for up to some 3,000 of them; no other session writes while it waits.
 //
-// Assumed: writes are linearizable, as ZooKeeper promises; clocks' rates differ by less than 6 %,
-// and one of a machine's clocks runs while it is suspended; nobody deletes the election's path
-// within one lease of an end that was not announced. No promise depends on pings, reads or a
-// connected state: a server that has lost its quorum keeps answering those for seconds, while the
-// quorum elects another leader. No promise depends on the time at which the ensemble expires a
-// session. Package session has the rules of the lease.
+// Assumed: writes are linearizable, as ZooKeeper promises; the rates of the clocks differ by less
+// than 6 %, and one of a machine's clocks runs while it is suspended; nobody forges or overwrites
+// what only the library writes, or deletes the election's path within one lease after an end that
+// was not announced. No promise depends on pings, reads or a connected state: a server that has
+// lost its quorum keeps answering those for seconds, while the quorum elects another leader. No
+// promise depends on the time at which the ensemble expires a session. Package session has the
+// rules of the lease.
 //
 // # How it works
 //

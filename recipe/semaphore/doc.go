@@ -52,8 +52,10 @@
 //     session that holds a permit, or is first or second in line, writes to the quorum 4 times per
 //     D, for up to some 3,000 permits.
 //
-// The assumptions are those of package election: writes are linearizable, clocks' rates differ by
-// less than 6 %, and nobody deletes the path within one lease of an end that was not announced.
+// The assumptions are those of package election: writes are linearizable, as ZooKeeper promises;
+// the rates of the clocks differ by less than 6 %, and one of a machine's clocks runs while it is
+// suspended; nobody forges or overwrites what only the library writes, or deletes the path within
+// one lease after an end that was not announced.
 //
 // # How it works
 //

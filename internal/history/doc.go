@@ -23,9 +23,10 @@
 // deletion may go on for one lease, D. So nothing between the deletion and D after it counts as an
 // overlap, and tokens of terms that begin in that time do not count either.
 //
-// ZooKeeper 3.8 can lose committed transactions (ZOOKEEPER-4643): a server is killed after it has
-// noted a new epoch, and before it has written what it was sent. When it comes back, its data count
-// as the newest. The servers' data differ from then on, and a candidate may stand behind a znode
-// that exists on its server alone. If that has been seen ("diverged"), nothing is demanded about
-// liveness and about what is left. Leaders and tokens are judged as always.
+// ZooKeeper can lose committed transactions before 3.8.5, and in 3.9.0 and 3.9.1 (ZOOKEEPER-4643):
+// a server is killed after it has noted a new epoch, and before it has written what it was sent.
+// When it comes back, its data count as the newest. The servers' data differ from then on, and a
+// candidate may stand behind a znode that exists on its server alone. If that has been seen
+// ("diverged"), nothing is demanded about liveness and about what is left. Leaders and tokens are
+// judged as always.
 package history

@@ -70,7 +70,11 @@ func parse(data []byte) (r record, err error) {
 		return record{}, fmt.Errorf("it does not begin with the line %q", recordHead)
 	}
 	for l := range strings.Lines(text) {
-		key, value, _ := strings.Cut(strings.TrimSuffix(l, "\n"), " ")
+		l, whole := strings.CutSuffix(l, "\n")
+		if !whole { // somebody has cut it, so a number in it may be another one
+			return record{}, fmt.Errorf("the last line, %q, has no end", l)
+		}
+		key, value, _ := strings.Cut(l, " ")
 		known, err := r.Read(key, value)
 		switch {
 		case known:
@@ -84,7 +88,7 @@ func parse(data []byte) (r record, err error) {
 			err = strconv.ErrSyntax
 		}
 		if err != nil {
-			return record{}, fmt.Errorf("line %q: %w", strings.TrimSuffix(l, "\n"), err)
+			return record{}, fmt.Errorf("line %q: %w", l, err)
 		}
 	}
 	switch {

@@ -39,6 +39,19 @@ func TestDataOfOthersAreNoRecord(t *testing.T) {
 	}
 }
 
+func TestARecordThatIsCutWithinALineIsNoRecord(t *testing.T) {
+	var x line.Numbers
+	if _, err := x.Read("left", "3 12-14"); err != nil {
+		t.Fatal(err)
+	}
+	whole := record{size: 10, lease: 100 * time.Second, Numbers: x}.String()
+	for n := range whole {
+		if r, err := parse([]byte(whole[:n])); err == nil && whole[n-1] != '\n' {
+			t.Errorf("%q is taken for %+v", whole[:n], r)
+		}
+	}
+}
+
 // spread is so many numbers, none next to another.
 func spread(n int) (x line.Numbers) {
 	var b strings.Builder

@@ -58,7 +58,12 @@ func parseRecord(data []byte) (r record, ok bool) {
 	}
 	ok = head == recordHead
 	for line := range strings.Lines(text) {
-		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		line, whole := strings.CutSuffix(line, "\n")
+		if !whole { // somebody has cut it, so a number in it may be another one
+			ok = false
+			break
+		}
+		key, value, _ := strings.Cut(line, " ")
 		known, err := r.Read(key, value)
 		if key == "lease" {
 			known = true

@@ -36,6 +36,17 @@ func TestDataOfOthersAreNoRecord(t *testing.T) {
 	}
 }
 
+func TestARecordThatIsCutWithinALineIsNoRecord(t *testing.T) {
+	lease := 100 * time.Second // "1m40s", and "1m" is a lease, too
+	whole := record{lease, Numbers{"5-1a", 17, []span{{19, 19}, {22, 30}}}}.String()
+	for n := range whole {
+		r, ok := parseRecord([]byte(whole[:n]))
+		if ok && whole[n-1] != '\n' || r.lease != 0 && r.lease != lease {
+			t.Errorf("%q is taken for %+v, %v", whole[:n], r, ok)
+		}
+	}
+}
+
 // model is a record as a plain set of numbers.
 type model map[int64]bool
 

@@ -77,7 +77,7 @@ func notInShort(t *testing.T) {
 
 // foreign tells code of libraries that this module does not depend on: what people migrate from. It
 // is compiled in a module of its own.
-var foreign = regexp.MustCompile(`"(go\.etcd\.io/etcd|k8s\.io)/`)
+var foreign = regexp.MustCompile(`"(github\.com/go-redsync|go\.etcd\.io/etcd|k8s\.io)/`)
 
 // TestTheForeignCodeInTheDocumentsCompiles takes minutes when nothing of those libraries has been
 // compiled before, so it runs only where it is asked for ("make foreign").

@@ -3,6 +3,8 @@
 package foreign
 
 import (
+	_ "github.com/go-redsync/redsync/v4/redis/goredis/v9"
+	_ "github.com/redis/go-redis/v9"
 	_ "go.etcd.io/etcd/client/v3/concurrency"
 	_ "k8s.io/client-go/tools/leaderelection"
 )

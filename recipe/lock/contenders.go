@@ -75,8 +75,9 @@ func (l *Lock) Contenders(ctx context.Context) ([]Contender, error) {
 // those who come after them. One that is first and does not hold the lock yet is told when it
 // does. If nobody stands in line, Revoke asks nobody and returns nil.
 //
-// Do not use it while a Curator LeaderLatch may stand in the line: the latch takes the change for a
-// deletion of the znode ahead, finds the znode still there, and is never woken again.
+// Do not use it while a Curator LeaderLatch may stand in the line: the change uses up the latch's
+// watch on the znode ahead, and the latch does not hear when that znode is deleted. Of the holders
+// of other libraries only a Curator lock with makeRevocable is told.
 func (l *Lock) Revoke(ctx context.Context) error {
 	s, err := l.client.Session(ctx)
 	if err != nil {

@@ -1,6 +1,7 @@
 package lock_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -44,6 +45,64 @@ func TestCleanupThatIsRefusedDoesNotKeepTheLock(t *testing.T) {
 				}
 				rule.Remove()
 				release(t, s.process("b").acquire())
+			})
+		})
+	}
+}
+
+// Readers leave the path, and so does a waiter that gives up as the last. A writer that tries, and
+// releases what it gets, deletes it, and does nothing while a reader is there.
+func TestAWritersTryDeletesAPathThatWasLeft(t *testing.T) {
+	for name, leave := range map[string]func(t *testing.T, s *stage, try func() error){
+		"by a reader": func(t *testing.T, s *stage, try func() error) {
+			h := s.rw("a", lock.Config{Cleanup: true}).acquire(reading)
+			want(t, try(), lock.ErrBusy)
+			release(t, h)
+		},
+		"by a writer that has become a reader": func(t *testing.T, s *stage, try func() error) {
+			h, err := s.rw("a", lock.Config{Cleanup: true}).acquire(writing).Downgrade(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want(t, try(), lock.ErrBusy)
+			release(t, h)
+		},
+		"by a waiter that gives up": func(t *testing.T, s *stage, try func() error) {
+			a, b := s.rw("a", lock.Config{Cleanup: true}), s.rw("b", lock.Config{Cleanup: true})
+			h := a.acquire(writing)
+			gaveUp, ctx := make(chan error, 1), s.Within(stageD)
+			go func() { _, err := b.Write().Acquire(ctx); gaveUp <- err }()
+			s.Eventually("line of two", func() bool { return len(s.inLine()) == 2 })
+			if err := s.Admin().Delete(t.Context(), h.Node(), -1); err != nil { // b has to wait for its lease
+				t.Fatal(err)
+			}
+			want(t, <-gaveUp, context.DeadlineExceeded)
+			s.Eventually("empty line", func() bool { return len(s.inLine()) == 0 })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				there := func() bool {
+					return slices.ContainsFunc(s.Nodes(), func(n zktest.Node) bool { return n.Path == stagePath })
+				}
+				w := s.rw("w", lock.Config{Cleanup: true}).Write()
+				try := func() error {
+					h, err := w.TryAcquire(s.Within(stageT))
+					if err == nil {
+						release(t, h)
+					}
+					return err
+				}
+				leave(t, s, try)
+				if !there() {
+					t.Error("the path is gone already")
+				}
+				for range 2 { // the second time there is no path
+					want(t, try(), nil)
+					if there() {
+						t.Error("the path is there still")
+					}
+				}
 			})
 		})
 	}

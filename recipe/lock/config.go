@@ -68,8 +68,14 @@ type Config struct {
 
 	// Cleanup deletes the path when a holder leaves and nobody else stands in the line, in the
 	// transaction that deletes the holder's znode. It is for very many objects with one lock path
-	// each. The path's data go with it, whatever they are. Fencing tokens still grow. Readers do
-	// not delete a path.
+	// each. The path's data go with it, whatever they are. Fencing tokens still grow.
+	//
+	// A path stays if somebody else is the last to leave it: a reader, also one that was the
+	// writer; a waiter that gives up; a holder whose session ends. The next writer that leaves an
+	// empty line deletes it. Where mostly readers use the paths of an [RW], call TryAcquire of
+	// [RW.Write] for each path from time to time, and Release at once. The path is in use if
+	// TryAcquire returns [ErrBusy]. To create the paths as container znodes does not help: where a
+	// path is missing, the library creates a plain znode.
 	Cleanup bool
 
 	// OnRevoke, if set, is called once for each Held that somebody asks to release, by

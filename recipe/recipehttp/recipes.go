@@ -38,6 +38,10 @@ type recipes struct {
 // its path and client already, the election is added to that. Add it before Run or Campaign: the
 // page does not show what has happened earlier. To show other recipes costs the ensemble nothing.
 // Of these, at most 100 of each kind are shown. Those that have waited longest are shown first.
+//
+// Of a lock or a semaphore the page shows what this process holds and waits for, not the line of
+// all processes: for that see [lock.Lock.Contenders], and [semaphore.Semaphore.Holders] for who has
+// permits.
 func (p *Page) Add(recipes ...any) {
 	p.recipes.mu.Lock()
 	defer p.recipes.mu.Unlock()

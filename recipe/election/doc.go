@@ -112,8 +112,10 @@
 //   - the callback returns early or fails: the candidate resigns, reports the error
 //     ([EventDeposed], [Status].LastErr), and enters the line again after a delay, see below;
 //   - the callback panics: the candidate leaves the line, then Run panics;
-//   - there is no permission to read or write heartbeats or the record: changes of leader take
-//     longer (event [EventImpaired]).
+//   - there is no permission to read or write the heartbeats of other candidates, or the record:
+//     changes of leader take longer (event [EventImpaired]);
+//   - there is no permission to create, set or read the own heartbeat: the candidate does not lead,
+//     or not for long, and Run returns a [*recipe.PermanentError].
 //
 // The delay before a candidate enters the line again is
 //

@@ -3,6 +3,7 @@ package election_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -195,6 +196,75 @@ func TestWithoutCREATEForItsHeartbeatACandidateEndsForGood(t *testing.T) {
 		}
 		shared.Says(t, err, stagePath, dir, "CREATE")
 	})
+}
+
+// A candidate without WRITE on its own heartbeat never leads: the first beat creates the heartbeat,
+// and the next one sets it. READ is asked for when the answer to a beat was lost. Without it the
+// candidate may lead until then.
+func TestWithoutWRITEOrREADOnItsHeartbeatACandidateEndsForGood(t *testing.T) {
+	dir := strings.TrimSuffix(beats, "/")
+	for name, c := range map[string]struct {
+		lacks int32
+		ahead int // how many others stand in line before it
+		lost  int // which multi with its heartbeat is not answered, before the term begins
+		leads bool
+		says  string
+	}{
+		"no WRITE, first":                           {zk.PermWrite, 0, 0, false, "set (WRITE)"},
+		"no WRITE, second":                          {zk.PermWrite, 1, 0, false, "set (WRITE)"},
+		"no READ, an answer is lost as it joins":    {zk.PermRead, 0, 2, false, "read (READ)"},
+		"no READ, an answer is lost while it leads": {zk.PermRead, 0, 0, true, "read (READ)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				s.makeNode("/zkrecipe", "", zk.PermAll)
+				s.makeNode(dir, "", zk.PermAll)
+				s.makePath()
+				for i := range c.ahead {
+					s.enter(fmt.Sprint(i)).events.wait(election.EventJoined, 1)
+				}
+				s.Config.ACL = zk.WorldACL(zk.PermAll &^ c.lacks) // of the heartbeat alone
+				loseReply := func(nth int) *zktest.Rule {
+					return s.On(zktest.Match{Op: zktest.OpMulti, Path: beats + "*", Host: "x", Nth: nth}, zktest.LoseReply)
+				}
+				var lost *zktest.Rule
+				if c.lost > 0 {
+					lost = loseReply(c.lost)
+				}
+				el, err := election.New(s.Client("x"), stagePath, election.Config{ACL: zk.WorldACL(zk.PermAll)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				terms := 0
+				err = el.Run(ctx, func(ctx context.Context, term *election.Term) error {
+					terms++
+					await.Sleep(10 * stageD) // in which it has no need of READ
+					if !term.Valid() || el.Status().Impaired != nil {
+						t.Errorf("valid %v, impaired: %v", term.Valid(), el.Status().Impaired)
+					}
+					lost = loseReply(1)
+					<-ctx.Done()
+					return nil
+				})
+				var permanent *recipe.PermanentError
+				if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
+					t.Fatalf("it ends with %v", err)
+				}
+				shared.Says(t, err, stagePath, dir, c.says)
+				if led := terms > 0; led != c.leads || terms > 1 {
+					t.Errorf("it led %d times", terms)
+				}
+				if lost != nil && lost.Hits() == 0 {
+					t.Error("all answers came")
+				}
+				if left := s.inLine(); len(left) != c.ahead {
+					t.Errorf("in the line: %+v", left)
+				}
+			})
+		})
+	}
 }
 
 func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {

@@ -34,7 +34,8 @@
 //
 // A goroutine that is left at the end makes synctest panic. An administrator who deletes a whole
 // path, the line's record included, excuses the terms of its candidates for one lease from then on.
-// Nothing else is excused: neither a znode that is deleted by hand nor a session that is ended.
+// Nothing else is excused: neither a znode that is deleted by hand, nor a session that is ended,
+// nor a record that is overwritten while no lease is longer than the default.
 //
 // A failure prints its seed and its plan, made as small as possible by leaving out one fault after
 // another.

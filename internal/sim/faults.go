@@ -20,6 +20,7 @@ var faultKinds = []string{
 	"pause process", "pause the leader", "suspend host", "crash process", "crash the leader",
 	"admin deletes candidate", "admin deletes leader", "admin deletes a leader that is cut off", "admin deletes path",
 	"late expiry", "lost touches", "pings stop", "server clock steps", "server grants less",
+	"admin overwrites record", "admin overwrites record and deletes leader",
 }
 
 // A begin begins a fault and returns what ends it, or nil. It decides by rng alone.

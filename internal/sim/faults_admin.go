@@ -1,21 +1,27 @@
 package sim
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"math/rand"
+	"path"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// adminFaults are znodes that an administrator deletes.
+// adminFaults are znodes that an administrator deletes, or whose data he overwrites.
 var adminFaults = map[string]begin{
-	"admin deletes candidate":                ifAlive(endless((*world).adminDeletesCandidate)),
-	"admin deletes leader":                   ifAlive(endless((*world).adminDeletesLeader)),
-	"admin deletes a leader that is cut off": ifAlive(endless((*world).adminDeletesLeaderCutOff)),
-	"admin deletes path":                     ifAlive(endless((*world).adminDeletesPath)),
+	"admin deletes candidate":                    ifAlive(endless((*world).adminDeletesCandidate)),
+	"admin deletes leader":                       ifAlive(endless((*world).adminDeletesLeader)),
+	"admin deletes a leader that is cut off":     ifAlive(endless((*world).adminDeletesLeaderCutOff)),
+	"admin deletes path":                         ifAlive(endless((*world).adminDeletesPath)),
+	"admin overwrites record":                    ifAlive(endless((*world).adminOverwritesRecord)),
+	"admin overwrites record and deletes leader": ifAlive(endless((*world).adminOverwritesRecordAndDeletesLeader)),
 }
 
 // asAdmin calls f with the administrator's session. No fault of a client's host concerns it. The
@@ -126,6 +132,87 @@ func (w *world) adminDeletesLock(ctx context.Context, s *session.Session, path s
 		w.registers.at(path).expel()
 	}
 	forgotten(deleted)
+}
+
+// recordMayGo reports whether the record of a line may be lost without harm. Who knows no record
+// waits for the default lease, so no lease may be longer. Plans have longer ones only by flags. A
+// semaphore without its record gives no permits, because its size stands there, too.
+func (w *world) recordMayGo() bool {
+	return w.plan.Semaphores == 0 && w.plan.Lease <= session.DefaultLease
+}
+
+// adminOverwritesRecord writes other data in place of a line's record. The path and those who stand
+// there stay. Unlike the deletion of a path, this excuses nobody.
+func (w *world) adminOverwritesRecord(rng *rand.Rand) {
+	if !w.recordMayGo() {
+		return
+	}
+	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
+		path, _ := w.inLine(ctx, s, rng)
+		w.overwrite(ctx, s, path, rng)
+	})
+}
+
+// adminOverwritesRecordAndDeletesLeader also deletes the leader's znode, of which the leader often
+// does not hear. Sometimes it deletes all others, too. Then those who come next find neither the
+// one who led nor the record.
+func (w *world) adminOverwritesRecordAndDeletesLeader(rng *rand.Rand) {
+	if !w.recordMayGo() {
+		return
+	}
+	_, leader := w.holder(rng)
+	if rng.Intn(4) > 0 {
+		leader = w.holdWhileItLeads(rng)
+	}
+	if leader == nil {
+		return
+	}
+	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
+		dir := path.Dir(leader.Node())
+		w.overwrite(ctx, s, dir, rng)
+		w.adminDeletes(ctx, s, leader.Node())
+		if rng.Intn(2) == 0 {
+			names, _, _ := s.Children(ctx, dir) // none after an error
+			for _, n := range names {
+				w.adminDeletes(ctx, s, dir+"/"+n)
+			}
+		}
+	})
+}
+
+func (w *world) overwrite(ctx context.Context, s *session.Session, path string, rng *rand.Rand) {
+	record, _, err := s.Get(ctx, path)
+	if err != nil {
+		return
+	}
+	data := insteadOf(record, rng)
+	w.check.logf("admin overwrites %q of %s: %q", record, path, data)
+	s.Set(ctx, path, data, -1)
+}
+
+// insteadOf returns what an administrator writes in place of a record.
+func insteadOf(record []byte, rng *rand.Rand) []byte {
+	switch rng.Intn(5) {
+	case 0:
+		return nil
+	case 1:
+		return []byte("the billing team's, do not touch")
+	case 2: // it cannot be read any more, besides its lease
+		return append(record[:len(record):len(record)], "and more\n"...)
+	case 3: // without one of its lines
+		lines := slices.Collect(bytes.Lines(record))
+		if len(lines) == 0 {
+			return nil
+		}
+		i := rng.Intn(len(lines))
+		return bytes.Join(slices.Delete(lines, i, i+1), nil)
+	default: // cut short, but not within a number: the rest would be another number, as if forged
+		i := rng.Intn(len(record) + 1)
+		if i < len(record) && unicode.IsDigit(rune(record[i])) {
+			return bytes.TrimRightFunc(record[:i], unicode.IsDigit)
+		}
+		return record[:i]
+	}
 }
 
 // nodeOfHolder returns the znode of a valid term of an election, or of a valid permit of a

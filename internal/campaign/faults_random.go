@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // step is something that is done at a time of a plan.
@@ -61,7 +63,7 @@ type hazard func(context.Context, *Round) (undo func(context.Context) error, err
 
 var hazards = []hazard{
 	freezeServer, freezeServer, killServer, cutServer, cutServer, dropClients,
-	cutClient, cutClient, losePackets, pauseOne, pauseOne, killOne, resignOne, expelOne,
+	cutClient, cutClient, losePackets, pauseOne, pauseOne, killOne, resignOne, expelOne, overwriteRecord,
 }
 
 func freezeServer(_ context.Context, r *Round) (func(context.Context) error, error) {
@@ -154,4 +156,22 @@ func expelOne(ctx context.Context, r *Round) (func(context.Context) error, error
 	defer cancel()
 	r.fault("the znode of %s deleted", c.id)
 	return nil, r.expel(ctx, node)
+}
+
+// overwriteRecord writes other data in place of the line's record. Who knows no record waits for
+// the default lease, so nobody leads too early.
+func overwriteRecord(ctx context.Context, r *Round) (func(context.Context) error, error) {
+	if r.lease > session.DefaultLease {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.T/2)
+	defer cancel()
+	s, err := r.rig.admin.Session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	data := pick(r, []string{"", "somebody else's", "zkrecipe line 1\nlease"})
+	r.fault("the line's record overwritten with %q", data)
+	_, err = s.Set(ctx, r.path, []byte(data), -1)
+	return nil, err
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -206,12 +205,8 @@ func insteadOf(record []byte, rng *rand.Rand) []byte {
 		}
 		i := rng.Intn(len(lines))
 		return bytes.Join(slices.Delete(lines, i, i+1), nil)
-	default: // cut short, but not within a number: the rest would be another number, as if forged
-		i := rng.Intn(len(record) + 1)
-		if i < len(record) && unicode.IsDigit(rune(record[i])) {
-			return bytes.TrimRightFunc(record[:i], unicode.IsDigit)
-		}
-		return record[:i]
+	default: // cut short
+		return record[:rng.Intn(len(record)+1)]
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/example"
@@ -22,6 +23,7 @@ type program struct {
 	means    means
 	out      *lines.Output
 	commands chan string // from stdin: "acquire" and "release"
+	gone     atomic.Bool // "left" was written
 }
 
 // run contends until ctx ends, or as often as it was told. The error is why it could not.
@@ -54,7 +56,7 @@ func (p *program) run(ctx context.Context) error {
 		stop()
 		followed.Wait()
 		err = errors.Join(err, client.Close())
-		p.out.Write("left")
+		p.leave()
 		return err
 	})
 }
@@ -134,7 +136,8 @@ func (p *program) keep(ctx context.Context, h holding) {
 	p.release(h)
 }
 
-// release tells how it ended. The znode may be deleted after that, in the background.
+// release tells how it ended, and then lets others have it. The line comes first: it is the end of
+// what the beats before it prove. The znode may be deleted in the background.
 func (p *program) release(h holding) {
 	if reason := lossOf(h); reason != "" {
 		p.out.Write("lost", "token", h.Token(), "reason", reason)

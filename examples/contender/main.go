@@ -7,19 +7,24 @@
 // It prints one JSON object a line, unbuffered: {"t": ..., "id": "alice", "event": ...}. The clock
 // of t is CLOCK_MONOTONIC in nanoseconds, so the lines of several contenders on one machine can be
 // put in order. While it holds the lock it beats: each "beat" is stamped right after Valid said
-// yes, so beats of two holders never interleave (those of two readers may).
+// yes, so beats of two holders never interleave (those of two readers, or of two permits, may).
 //
 // The events are
 //
 //	session    session, timeout_ms, lease_ms: connected
 //	waiting    nothing: it asks for the lock
-//	acquired   token, deadline; of a permit also its slot
+//	takeover   node: the one ahead was silent for longer than its lease, and this znode of it was deleted
+//	withheld   node, unless it is a semaphore: next, but one that is gone may still hold the lock
+//	acquired   token, deadline; of a permit also its slot, unless -slots=false
 //	beat       token, deadline: it held the lock at t
 //	lost       token, reason: the lock is over, and this was not its own choice
-//	released   token: its work has stopped, and the lock is given away
+//	released   token: its work has stopped; only now it begins to release the lock
 //	busy       nothing: with -try, another has the lock
-//	error      error
+//	error      error: an attempt failed, a persistent znode is ahead, or something else is wrong
 //	left       nothing: it does not hold the lock, nor ask for it, and ends
+//
+// No other line waits for takeover, withheld and error: one of these may come shortly after
+// "acquired".
 //
 // On stdin "release" ends what is held, "acquire" asks for the lock at once, "quit" leaves. SIGTERM
 // and SIGINT leave too: the contender releases the lock, closes its session and exits with 0 within

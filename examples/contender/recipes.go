@@ -57,7 +57,7 @@ func ofRW(side func(*lock.RW) *lock.Lock) func(*session.Client, *program) (means
 }
 
 func (p *program) config() lock.Config {
-	return lock.Config{ID: p.id, Style: lock.Style(p.style)}
+	return lock.Config{ID: p.id, Style: lock.Style(p.style), OnEvent: p.lockEvent}
 }
 
 // ofLock are means whose errors need no translation.
@@ -74,9 +74,9 @@ func ofLock(l *lock.Lock) means {
 	return means{with(l.Acquire), with(l.TryAcquire)}
 }
 
-// permits have slots, which the line "acquired" tells.
+// permits have slots, which the line "acquired" tells, unless -slots says otherwise.
 func permits(client *session.Client, p *program) (means, error) {
-	s, err := semaphore.New(client, p.Path, p.size, semaphore.Config{ID: p.id, Slots: true})
+	s, err := semaphore.New(client, p.Path, p.size, semaphore.Config{ID: p.id, Slots: p.slots, OnEvent: p.permitEvent})
 	if err != nil {
 		return means{}, err
 	}
@@ -95,7 +95,7 @@ func permits(client *session.Client, p *program) (means, error) {
 // slotOf returns the fields that tell the slot of what is held, if it has one.
 func slotOf(h holding) []any {
 	p, ok := h.(*semaphore.Permit)
-	if !ok {
+	if !ok || len(p.Slots()) == 0 {
 		return nil
 	}
 	return []any{"slot", p.Slot().Number()}

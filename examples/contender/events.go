@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
+)
+
+// The library's events come from a goroutine that nobody waits for. So a line of one may come
+// shortly after "acquired". None comes after "left".
+
+// lockEvent tells what a lock meets on the way. The other events have lines without it.
+func (p *program) lockEvent(ev lock.Event) {
+	switch ev.Kind {
+	case lock.EventFailed, lock.EventImpaired:
+		p.fail(ev.Err)
+	case lock.EventBlocked:
+		p.fail(fmt.Errorf("%s is a persistent znode: nobody behind it gets the lock until it is deleted", ev.Node))
+	case lock.EventTookOver:
+		p.tell("takeover", "node", ev.Node)
+	case lock.EventWithheld:
+		p.tell("withheld", "node", ev.Node)
+	}
+}
+
+// permitEvent tells the same of a semaphore.
+func (p *program) permitEvent(ev semaphore.Event) {
+	switch ev.Kind {
+	case semaphore.EventFailed, semaphore.EventImpaired:
+		p.fail(ev.Err)
+	case semaphore.EventBlocked:
+		p.fail(fmt.Errorf("%s is a persistent znode: it counts as a permit until it is deleted", ev.Node))
+	case semaphore.EventTookOver:
+		p.tell("takeover", "node", ev.Node)
+	case semaphore.EventWithheld:
+		p.tell("withheld") // the event names no znode
+	}
+}
+
+func (p *program) fail(err error) { p.tell("error", "error", err.Error()) }
+
+// tell writes a line, unless "left" was written.
+func (p *program) tell(event string, fields ...any) {
+	p.out.WriteIf(func() bool { return !p.gone.Load() }, event, fields...)
+}
+
+// leave writes the last line.
+func (p *program) leave() {
+	p.out.WriteIf(func() bool { p.gone.Store(true); return true }, "left")
+}

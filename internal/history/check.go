@@ -81,8 +81,9 @@ func Check(lines []Line) *Report {
 // process is a candidate's present process, as far as its lines have been read.
 type process struct {
 	recipe          string // of a contender
-	size            int
-	last            int64 // its latest stamp
+	size            int    // of a semaphore
+	slots           bool   // its permits have slots
+	last            int64  // its latest stamp
 	node            string
 	term            *Term // since "elected", until "deposed"
 	observed        int64 // the newest leader's token that it was told
@@ -110,7 +111,7 @@ func (c *checker) nemesis(l Line) {
 	case "round":
 		c.lease = l.LeaseMS * int64(time.Millisecond)
 	case "started":
-		*p = process{recipe: l.Recipe, size: l.Size}
+		*p = process{recipe: l.Recipe, size: l.Size, slots: l.Slots}
 	case "paused":
 		p.pausedAt, p.ranAt = l.T, 0
 	case "continued":
@@ -168,9 +169,15 @@ func (c *checker) candidate(l Line) {
 		p.node = l.Node
 	case "elected", "acquired":
 		p.term = &Term{ID: l.ID, Token: l.Token, Node: p.node, From: l.T, Deadline: l.Deadline, Reader: p.recipe == "read", Slot: l.Slot}
+		if p.recipe == "semaphore" {
+			p.term.Permits = p.size
+		}
 		c.all = append(c.all, p.term)
 		if l.Slot != nil && (*l.Slot < 0 || *l.Slot >= p.size) {
 			c.violate(l.T, Outside, "%s holds slot %d of %d", l.ID, *l.Slot, p.size)
+		}
+		if p.slots && l.Slot == nil {
+			c.violate(l.T, Outside, "%s holds a permit without a slot", l.ID)
 		}
 	case "beat":
 		c.beat(p, l)

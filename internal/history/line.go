@@ -24,15 +24,15 @@ import (
 //	error      Error
 //	left       nothing: not in line any more
 //
-// A contender (examples/contender) writes "acquired", with its Slot if it is a permit, instead of
-// "elected", and "lost" or "released" instead of "deposed". Before, it writes "waiting", and "busy"
-// if it does not want to wait.
+// A contender (examples/contender) writes "acquired", with its Slot if it is a permit that has one,
+// instead of "elected", and "lost" or "released" instead of "deposed". Before, it writes "waiting",
+// and "busy" if it does not want to wait.
 //
 // Of the nemesis, whose ID is [Nemesis]:
 //
 //	round      TimeoutMS (the session timeout T), LeaseMS (the lease D), Text: a history begins
 //	fault      Text: something is broken, or mended
-//	started    Of: a new process of this candidate; of a contender also Recipe, and Size of a semaphore
+//	started    Of: a new process of this candidate; of a contender also Recipe, and of a semaphore Size and Slots
 //	paused     Of: every thread of it stands still (SIGSTOP)
 //	continued  Of: about to go on (SIGCONT)
 //	killed     Of: kill -9
@@ -64,7 +64,8 @@ type Line struct {
 	Error       string `json:"error,omitempty"`
 	Of          string `json:"of,omitempty"`
 	Recipe      string `json:"recipe,omitempty"` // lock, read, write, semaphore
-	Size        int    `json:"size,omitempty"`   // how many permits there are
+	Size        int    `json:"size,omitempty"`   // how many permits there are; 0: it is no semaphore
+	Slots       bool   `json:"slots,omitempty"`  // they have slots
 	Text        string `json:"text,omitempty"`
 }
 

@@ -2,6 +2,7 @@ package history
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -17,14 +18,19 @@ type Term struct {
 	Reason   string // that the candidate gave for its end
 	Reader   bool   // another reader may hold at the same time
 	Slot     *int   // of a permit: another slot may be held at the same time
+	Permits  int    // how many there are, where a permit is held; else 0
 
 	asked bool // it was told to resign: it may be killed before it says so
 }
 
-// excludes reports whether the two must not be valid at one time.
+// excludes reports whether the two must not be valid at one time. Permits without slots are counted
+// instead, see judgePermits.
 func (t *Term) excludes(other *Term) bool {
-	if t.Slot != nil && other.Slot != nil {
+	switch {
+	case t.Slot != nil && other.Slot != nil:
 		return *t.Slot == *other.Slot
+	case t.Permits > 0 && other.Permits > 0:
+		return t.Permits == 1
 	}
 	return !t.Reader || !other.Reader
 }
@@ -77,6 +83,7 @@ func (c *checker) judgeTerms() {
 			c.judgeOverlap(a, b)
 			c.judgeClaim(a, b)
 		}
+		c.judgePermits(c.Terms[:j], b)
 		if j > 0 && b.From > c.opened && (c.closing == 0 || b.From < c.closing) {
 			c.Changes++
 			c.Gaps = append(c.Gaps, time.Duration(max(0, b.From-c.lastBefore(j))))
@@ -106,8 +113,13 @@ func (c *checker) judgeOverlap(a, b *Term) {
 	if both.to < both.from { // equal counts: both were valid in that nanosecond
 		return
 	}
-	c.Excused = max(c.Excused, time.Duration(both.to-both.from))
-	parts := []stretch{both}
+	c.overlap(both, "%s (token %d) and %s (token %d) both led", a.ID, a.Token, b.ID, b.Token)
+}
+
+// overlap tells of a stretch in which too many led, except for what is excused.
+func (c *checker) overlap(s stretch, format string, args ...any) {
+	c.Excused = max(c.Excused, time.Duration(s.to-s.from))
+	parts := []stretch{s}
 	for _, e := range c.excused() {
 		var rest []stretch
 		for _, part := range parts {
@@ -118,7 +130,35 @@ func (c *checker) judgeOverlap(a, b *Term) {
 	for _, part := range parts {
 		long := time.Duration(part.to - part.from)
 		c.Overlap = max(c.Overlap, long)
-		c.violate(part.from, Overlap, "%s (token %d) and %s (token %d) both led, for %v", a.ID, a.Token, b.ID, b.Token, long)
+		c.violate(part.from, Overlap, "%s, for %v", fmt.Sprintf(format, args...), long)
+	}
+}
+
+// judgePermits counts the permits at the moment when b begins: no more than there are. It is enough
+// to count at each beginning. A permit counts, too, whose holder tells nothing more but had claimed
+// a lease that runs still.
+func (c *checker) judgePermits(before []*Term, b *Term) {
+	if b.Permits < 2 { // of one alone every two are compared
+		return
+	}
+	ends, running := []int64{b.To}, []time.Duration(nil)
+	for _, a := range before {
+		if a.Token == b.Token && !a.excludes(b) {
+			c.violate(b.From, TokenTwice, "%s and %s held permits with token %d", a.ID, b.ID, a.Token)
+		}
+		if a.To >= b.From {
+			ends = append(ends, a.To)
+		} else if early := c.early(a, b); early > 0 {
+			running = append(running, early)
+		}
+	}
+	slices.Sort(ends)
+	switch valid := len(ends); {
+	case valid > b.Permits:
+		c.overlap(stretch{b.From, ends[valid-b.Permits-1]}, "%s (token %d) and %d others held permits of %d", b.ID, b.Token, valid-1, b.Permits)
+	case valid+len(running) > b.Permits:
+		c.violate(b.From, LeaseOutlive, "%s held a permit of %d with token %d beside %d others, and the leases of %d more ran, one for %v",
+			b.ID, b.Permits, b.Token, valid-1, len(running), slices.Min(running))
 	}
 }
 
@@ -133,15 +173,21 @@ const stopBefore = 16
 // judgeClaim demands that b did not begin before the end that a had claimed. That is more than to
 // ask for an overlap: a may have been stopped, or killed, and tell nothing of it.
 func (c *checker) judgeClaim(a, b *Term) {
+	if early := c.early(a, b); early > 0 {
+		c.violate(b.From, LeaseOutlive, "%s led with token %d %v before the lease of %s with token %d ended",
+			b.ID, b.Token, early, a.ID, a.Token)
+	}
+}
+
+// early returns how long before the end that a had claimed b began. It is 0 if a let others lead,
+// or was seen to lead beside b.
+func (c *checker) early(a, b *Term) time.Duration {
 	if a.asked || slices.Contains(chosen, a.Reason) || c.closing != 0 && b.From >= c.closing || c.beganErased(b) || a.To >= b.From {
-		return
+		return 0
 	}
 	claim := a.Deadline
 	if a.Reason == "lease expired" {
 		claim -= c.lease / stopBefore
 	}
-	if early := claim - b.From; early > 0 {
-		c.violate(b.From, LeaseOutlive, "%s led with token %d %v before the lease of %s with token %d ended",
-			b.ID, b.Token, time.Duration(early), a.ID, a.Token)
-	}
+	return time.Duration(max(0, claim-b.From))
 }

@@ -16,7 +16,8 @@ func (p *program) lockEvent(ev lock.Event) {
 	case lock.EventFailed, lock.EventImpaired:
 		p.fail(ev.Err)
 	case lock.EventBlocked:
-		p.fail(fmt.Errorf("%s is a persistent znode: nobody behind it gets the lock until it is deleted", ev.Node))
+		p.fail(fmt.Errorf("%s is a persistent znode: nobody behind it gets the lock until it is deleted",
+			ev.Node))
 	case lock.EventTookOver:
 		p.tell("takeover", "node", ev.Node)
 	case lock.EventWithheld:
@@ -30,7 +31,8 @@ func (p *program) permitEvent(ev semaphore.Event) {
 	case semaphore.EventFailed, semaphore.EventImpaired:
 		p.fail(ev.Err)
 	case semaphore.EventBlocked:
-		p.fail(fmt.Errorf("%s is a persistent znode: it counts as a permit until it is deleted", ev.Node))
+		p.fail(fmt.Errorf("%s is a persistent znode: it counts as a permit until it is deleted",
+			ev.Node))
 	case semaphore.EventTookOver:
 		p.tell("takeover", "node", ev.Node)
 	case semaphore.EventWithheld:

@@ -76,7 +76,8 @@ func ofLock(l *lock.Lock) means {
 
 // permits have slots, which the line "acquired" tells, unless -slots says otherwise.
 func permits(client *session.Client, p *program) (means, error) {
-	s, err := semaphore.New(client, p.Path, p.size, semaphore.Config{ID: p.id, Slots: p.slots, OnEvent: p.permitEvent})
+	cfg := semaphore.Config{ID: p.id, Slots: p.slots, OnEvent: p.permitEvent}
+	s, err := semaphore.New(client, p.Path, p.size, cfg)
 	if err != nil {
 		return means{}, err
 	}

@@ -155,9 +155,11 @@ func (c *checker) judgePermits(before []*Term, b *Term) {
 	slices.Sort(ends)
 	switch valid := len(ends); {
 	case valid > b.Permits:
-		c.overlap(stretch{b.From, ends[valid-b.Permits-1]}, "%s (token %d) and %d others held permits of %d", b.ID, b.Token, valid-1, b.Permits)
+		c.overlap(stretch{b.From, ends[valid-b.Permits-1]},
+			"%s (token %d) and %d others held permits of %d", b.ID, b.Token, valid-1, b.Permits)
 	case valid+len(running) > b.Permits:
-		c.violate(b.From, LeaseOutlive, "%s held a permit of %d with token %d beside %d others, and the leases of %d more ran, one for %v",
+		c.violate(b.From, LeaseOutlive, "%s held a permit of %d with token %d beside %d others, "+
+			"and the leases of %d more ran, one for %v",
 			b.ID, b.Permits, b.Token, valid-1, len(running), slices.Min(running))
 	}
 }

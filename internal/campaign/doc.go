@@ -40,8 +40,10 @@
 //
 // In the rounds 8a and on the processes are contenders (examples/contender) for a lock, a
 // read-write lock or a semaphore. Each holds what it gets for two leases, again and again; after
-// all has been mended each must be served once more. Those that exclude each other are judged like
-// leaders: two writers, a reader and a writer, two permits with one slot.
+// all has been mended each must be served once more. In some rounds (8g, 8h) the seed says which of
+// the three it is. It also says whether permits have slots. Those that exclude each other are
+// judged like leaders: two writers, a reader and a writer, two permits with one slot. Permits are
+// counted, too: no more may be valid, or have a lease that runs, than there are.
 //
 // # What it shows and what not
 //

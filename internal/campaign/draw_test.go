@@ -32,3 +32,21 @@ func TestARoundDrawsTimesThatServersAndSessionsAllow(t *testing.T) {
 		t.Errorf("drawn were %v; want the shortest and the longest among them", drawn)
 	}
 }
+
+func TestPermitsHaveSlotsInSomeRoundsAsTheSeedSays(t *testing.T) {
+	with := map[bool]int{}
+	for seed := range uint64(200) {
+		var all [2]Round
+		for i := range all {
+			all[i].rng = rand.New(rand.NewPCG(seed, 1))
+			all[i].drawSlots()
+		}
+		if all[0].slots != all[1].slots {
+			t.Errorf("seed %d: two rounds differ", seed)
+		}
+		with[all[0].slots]++
+	}
+	if with[true] < 50 || with[false] < 50 {
+		t.Errorf("with slots and without: %v", with)
+	}
+}

@@ -132,18 +132,29 @@ var Faults = []Fault{
 	{Name: "7i all, random", Drawn: true, Held: true, Start: five, Do: atRandom(slices.Concat(hazards, holdEach(hold.Places...))), Slow: true,
 		What: "five candidates, everything at random, threads of the servers held as well"},
 
-	{Name: "8a lock", Drawn: true, Contend: true, Start: contenders("lock", "lock", "lock"), Do: holderExpelled,
+	{Name: "8a lock", Drawn: true, Contend: true, Start: contenders(locks...), Do: holderExpelled,
 		What: "locks: the holder cut off, and its znode deleted by an administrator"},
-	{Name: "8b read-write lock", Drawn: true, Contend: true, Start: contenders("write", "read", "read", "write"), Do: holderExpelled,
+	{Name: "8b read-write lock", Drawn: true, Contend: true,
+		Start: contenders(readWrite...), Do: holderExpelled,
 		What: "the same with two readers and two writers; it is a writer"},
-	{Name: "8c semaphore", Drawn: true, Contend: true, Start: contenders("semaphore", "semaphore", "semaphore", "semaphore"), Do: holderExpelled,
-		What: "the same with four contenders for two permits"},
+	{Name: "8c semaphore", Drawn: true, Contend: true,
+		Start: contenders(semaphores...), Do: holderExpelled,
+		What: "the same with four contenders for two permits, with slots or without"},
 	{Name: "8d lock, random", Drawn: true, Held: true, Contend: true, Start: contenders("lock", "lock", "lock", "lock"), Do: atRandom(contendersHeld), Slow: true,
 		What: "four contenders for a lock, everything at random, threads of the servers held as well"},
 	{Name: "8e read-write, random", Drawn: true, Held: true, Contend: true, Start: contenders("write", "read", "read", "read", "write"), Do: atRandom(contendersHeld), Slow: true,
 		What: "three readers and two writers, the same"},
 	{Name: "8f semaphore, random", Drawn: true, Held: true, Contend: true, Start: contenders("semaphore", "semaphore", "semaphore", "semaphore", "semaphore"), Do: atRandom(contendersHeld), Slow: true,
-		What: "five contenders for two permits, the same"},
+		What: "five contenders for two permits, with slots or without, the same"},
+	{Name: "8g follower cut", Drawn: true, Contend: true, Start: nobody, Do: holdersFollowerCut,
+		What: "contenders as in 8a, 8b or 8c; the follower that serves the holder is cut from the " +
+			"quorum, and the holder knows no other server, or all"},
+	{Name: "8h holder killed", Drawn: true, Contend: true, Start: anyContenders, Do: holderKilled,
+		What: "contenders as in 8a, 8b or 8c; kill -9 of the holder"},
+	{Name: "8i lock, ping loop held", Drawn: true, Held: true, Contend: true,
+		Start: nobody, Do: holdersPingLoopHeld,
+		What: "the ZooKeeper leader pings nobody, until the session of a contender at a follower " +
+			"expires; it holds the lock, then is cut"},
 }
 
 func nobody(context.Context, *Round) error { return nil }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/history"
 	"github.com/zkrecipe/zkrecipe/internal/hold"
 )
@@ -17,25 +18,50 @@ import (
 // permits is how many a semaphore has.
 const permits = 2
 
+// The names of recipes for contenders that share a path.
+var (
+	locks      = []string{"lock", "lock", "lock"}
+	readWrite  = []string{"write", "read", "read", "write"}
+	semaphores = []string{"semaphore", "semaphore", "semaphore", "semaphore"}
+)
+
 // contenders brings processes of examples/contender to one path instead of candidates: one for each
 // of the names of recipes. Each holds what it gets for two leases, again and again.
 func contenders(recipes ...string) func(context.Context, *Round) error {
 	return func(ctx context.Context, r *Round) error {
-		for i, recipe := range recipes {
-			c := &candidate{id: names[i], recipe: recipe, home: r.rig.homes[i], zk: addrs(r.rig.Servers()...)}
-			r.candidates = append(r.candidates, c)
-			if err := r.launch(c); err != nil {
-				return err
-			}
-		}
-		return r.served(ctx)
+		return r.bring(ctx, recipes, r.rig.Servers(), r.rig.Servers())
 	}
+}
+
+// anyContenders brings contenders for a lock, a read-write lock or a semaphore, as the seed says.
+func anyContenders(ctx context.Context, r *Round) error {
+	return contenders(r.anyRecipes()...)(ctx, r)
+}
+
+func (r *Round) anyRecipes() []string { return pick(r, [][]string{locks, readWrite, semaphores}) }
+
+// bring brings contenders; the first knows the servers at, the others know rest. The seed says
+// whether permits have slots.
+func (r *Round) bring(ctx context.Context, recipes []string, at, rest []*ensemble.Server) error {
+	if recipes[0] == "semaphore" {
+		r.drawSlots()
+		r.notes.count("with slots", r.slots)
+	}
+	for i, recipe := range recipes {
+		c := &candidate{id: names[i], recipe: recipe, home: r.rig.homes[i], zk: addrs(at...)}
+		r.candidates, at = append(r.candidates, c), rest
+		if err := r.launch(c); err != nil {
+			return err
+		}
+	}
+	return r.served(ctx)
 }
 
 // contend is the command that starts a contender, without the flags that it shares with a
 // candidate.
 func (r *Round) contend(recipe string) string {
-	return fmt.Sprintf("%s -recipe %s -size %d -hold %v -rest 10ms", r.contender, recipe, permits, 2*r.lease)
+	return fmt.Sprintf("%s -recipe %s -size %d -slots=%v -hold %v -rest 10ms",
+		r.contender, recipe, permits, r.slots, 2*r.lease)
 }
 
 // contended reports whether contenders are at work in this round.
@@ -62,20 +88,51 @@ func (r *Round) served(ctx context.Context) error {
 	})
 }
 
-// holderExpelled cuts a holder off and deletes its znode, so that only its lease protects it. The
-// others must be served meanwhile, but not before that lease is over.
-func holderExpelled(ctx context.Context, r *Round) error {
+// comesToHold waits until one of some contenders has come to hold, and returns it. A reader does
+// not count: others may hold beside it.
+func (r *Round) comesToHold(
+	ctx context.Context, some ...*candidate,
+) (holder *candidate, err error) {
 	since := history.Now()
-	var holder *candidate
-	if err := r.until(ctx, "an exclusive one has come to hold", func(now map[string]*standing) bool {
-		for _, c := range r.candidates {
-			if s := now[c.id]; c.recipe != "read" && s.leading && s.elected > since && s.beat > s.elected {
+	err = r.until(ctx, "an exclusive one has come to hold", func(now map[string]*standing) bool {
+		for _, c := range some {
+			s := now[c.id]
+			if s != nil && c.recipe != "read" && s.leading && s.elected > since && s.beat > s.elected {
 				holder = c
 				return true
 			}
 		}
 		return false
-	}); err != nil {
+	})
+	return holder, err
+}
+
+// othersServed waits until all contenders but one have got what they ask for after a fault. That is
+// a question of liveness: nothing else is broken.
+func (r *Round) othersServed(ctx context.Context, but *candidate, since int64) error {
+	ok, err := r.patiently(ctx, settleWithin*r.T, func(ctx context.Context) error {
+		return r.until(ctx, "the others have been served", func(now map[string]*standing) bool {
+			for _, c := range r.candidates {
+				s := now[c.id]
+				if c != but && (s == nil || s.elected < since || s.beat < s.elected) {
+					return false
+				}
+			}
+			return true
+		})
+	})
+	if err == nil && !ok {
+		r.broken(history.Liveness, "the others were not served within %v after the fault that hit %s",
+			settleWithin*r.T, but.id)
+	}
+	return err
+}
+
+// holderExpelled cuts a holder off and deletes its znode, so that only its lease protects it. The
+// others must be served meanwhile, but not before that lease is over.
+func holderExpelled(ctx context.Context, r *Round) error {
+	holder, err := r.comesToHold(ctx, r.candidates...)
+	if err != nil {
 		return err
 	}
 	if err := r.cut(ctx, holder); err != nil {
@@ -92,20 +149,107 @@ func holderExpelled(ctx context.Context, r *Round) error {
 		}
 	}
 	r.notes.count("held when deleted", r.of(holder.id).leading)
-	ok, err := r.patiently(ctx, settleWithin*r.T, func(ctx context.Context) error {
-		return r.until(ctx, "the others have been served", func(now map[string]*standing) bool {
-			for _, c := range r.candidates {
-				if s := now[c.id]; c != holder && (s.elected < cut || s.beat < s.elected) {
-					return false
-				}
-			}
-			return true
-		})
-	})
-	if err == nil && !ok {
-		r.broken(history.Liveness, "the others were not served within %v after %s had been cut off", settleWithin*r.T, holder.id)
+	return r.othersServed(ctx, holder, cut)
+}
+
+// holderKilled is killed for contenders.
+func holderKilled(ctx context.Context, r *Round) error {
+	holder, err := r.comesToHold(ctx, r.candidates...)
+	if err != nil {
+		return err
 	}
-	return err
+	return r.othersServed(ctx, holder, r.kill(holder))
+}
+
+// holdersFollowerCut is followerCutAlone and followerCut for contenders: the holder knows no server
+// but the follower, or all. The seed says which.
+func holdersFollowerCut(ctx context.Context, r *Round) error {
+	follower, err := r.rig.Follower(ctx)
+	if err != nil {
+		return err
+	}
+	at, rest, alone := r.rig.Servers(), r.rig.Servers(), r.rng.IntN(2) == 0
+	if alone {
+		at, rest = []*ensemble.Server{follower}, r.rig.others(follower)
+	}
+	if err := r.bring(ctx, r.anyRecipes(), at, rest); err != nil {
+		return err
+	}
+	some := r.candidates
+	if alone {
+		some = some[:1]
+	}
+	holder, s, err := r.holderAtFollower(ctx, some...)
+	if err != nil {
+		return err
+	}
+	since, err := r.cutOff(ctx, s)
+	if err != nil {
+		return err
+	}
+	r.notes.count("held when cut", r.of(holder.id).leading)
+	r.notes.count("alone", alone)
+	return r.othersServed(ctx, holder, since)
+}
+
+// holderAtFollower waits until one of some contenders has come to hold whose server is a follower,
+// and returns both.
+func (r *Round) holderAtFollower(
+	ctx context.Context, some ...*candidate,
+) (*candidate, *ensemble.Server, error) {
+	for range 20 {
+		holder, err := r.comesToHold(ctx, some...)
+		if err != nil {
+			return nil, nil, err
+		}
+		zkLeader, err := r.rig.Leader(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		if s := r.rig.holder(ctx, r.of(holder.id).session); s != nil && s != zkLeader {
+			return holder, s, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("%w: nobody at a follower holds", errAgain)
+}
+
+// holdersPingLoopHeld is pingLoopHeld for contenders. They hold in turn, so the one whose session
+// has expired has to come to hold once more before it is cut off.
+func holdersPingLoopHeld(ctx context.Context, r *Round) error {
+	follower, err := r.rig.Follower(ctx)
+	if err != nil {
+		return err
+	}
+	zkLeader, err := r.rig.Leader(ctx)
+	if err != nil {
+		return err
+	}
+	at, rest := []*ensemble.Server{follower}, []*ensemble.Server{zkLeader}
+	if err := r.bring(ctx, locks[:2], at, rest); err != nil {
+		return err
+	}
+	a := r.candidates[0]
+	loop, tracker, err := r.expireAtFollowers(ctx, zkLeader)
+	if err != nil {
+		return err
+	}
+	if _, err := r.comesToHold(ctx, a); err != nil {
+		return err
+	}
+	if err := r.cut(ctx, a); err != nil {
+		return err
+	}
+	nodes, err := r.nodesOf(ctx, a)
+	if err != nil {
+		return err
+	}
+	term := r.of(a.id)
+	r.notes.count("held when cut", term.leading)
+	if len(nodes) == 0 {
+		return fmt.Errorf("%w: %s was cut off between two times of holding", errAgain, a.id)
+	}
+	term.node = nodes[0]
+	return r.closeSession(ctx, a, term, loop, tracker)
 }
 
 // nodesOf returns the znodes of a contender's session at the path. A contender does not tell them.

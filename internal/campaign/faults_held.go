@@ -172,7 +172,7 @@ func trackerHeld(ctx context.Context, r *Round) error {
 	if !leads {
 		return nil // it was known to be over before it came back: that is as good
 	}
-	return r.losesAll(ctx, heir)
+	return r.losesAll(ctx, heir, r.of(heir.id))
 }
 
 // cut cuts a candidate's link until it is mended.
@@ -237,44 +237,58 @@ func pingLoopHeld(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
+	loop, tracker, err := r.expireAtFollowers(ctx, zkLeader)
+	if err != nil {
+		return err
+	}
+	leads := r.of(l.leader.id).leading && r.of(l.leader.id).token == l.term.token
+	r.notes.count("led until then", leads)
+	if err := r.cut(ctx, l.leader); err != nil {
+		return err
+	}
+	return r.closeSession(ctx, l.leader, r.of(l.leader.id), loop, tracker)
+}
+
+// expireAtFollowers stops the thread of the ZooKeeper leader that pings the others, and returns
+// when the first session there has expired. Its tracker stands still before it closes that session.
+func (r *Round) expireAtFollowers(
+	ctx context.Context, zkLeader *ensemble.Server,
+) (loop, tracker *hold.Held, err error) {
 	if err := r.alone(ctx, zkLeader); err != nil {
-		return err
+		return nil, nil, err
 	}
-	a := l.leader
-	loop, err := r.hold(ctx, zkLeader, hold.PingLoop)
-	if err != nil {
-		return err
+	if loop, err = r.hold(ctx, zkLeader, hold.PingLoop); err != nil {
+		return nil, nil, err
 	}
-	tracker, err := r.hold(ctx, zkLeader, hold.TrackerClosing)
-	if err != nil {
-		return err
+	if tracker, err = r.hold(ctx, zkLeader, hold.TrackerClosing); err != nil {
+		return nil, nil, err
 	}
 	if _, err := r.reached(ctx, loop); err != nil {
-		return err
+		return nil, nil, err
 	}
 	r.fault("server %d, which leads the servers, pings nobody", zkLeader.ID())
-	if _, err := r.reached(ctx, tracker); err != nil {
-		return err
-	}
-	leads := r.of(a.id).leading && r.of(a.id).token == l.term.token
-	r.notes.count("led until then", leads)
-	if err := r.cut(ctx, a); err != nil {
-		return err
-	}
+	_, err = r.reached(ctx, tracker)
+	return loop, tracker, err
+}
+
+// closeSession lets the tracker close the session of a candidate that is cut off and so does not
+// learn that. Then it lets the loop go on.
+func (r *Round) closeSession(
+	ctx context.Context, c *candidate, term standing, loop, tracker *hold.Held,
+) error {
 	if err := tracker.Release(ctx); err != nil {
 		return err
 	}
 	r.fault("the session tracker goes on")
-	if err := r.losesAll(ctx, a); err != nil {
+	if err := r.losesAll(ctx, c, term); err != nil {
 		return err
 	}
 	return loop.Release(ctx)
 }
 
 // losesAll waits until a leader that has been cut off has lost its znode, another one leads, and
-// the first knows that it does not.
-func (r *Round) losesAll(ctx context.Context, c *candidate) error {
-	term := r.of(c.id)
+// the first knows that its term is over.
+func (r *Round) losesAll(ctx context.Context, c *candidate, term standing) error {
 	// Its session has long expired. If the tracker was stopped for another session, this one lives
 	// on.
 	closed, err := r.patiently(ctx, tick, func(ctx context.Context) error {

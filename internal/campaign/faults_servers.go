@@ -34,8 +34,8 @@ func followerCutAlone(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	since := r.fault("server %d cut from the quorum", follower.ID())
-	if err := r.rig.cutQuorum(ctx, follower, Both); err != nil {
+	since, err := r.cutOff(ctx, follower)
+	if err != nil {
 		return err
 	}
 	gone, err := r.goneAt(ctx, l.term.node)
@@ -95,12 +95,17 @@ func followerCut(ctx context.Context, r *Round) error {
 		return err
 	}
 	return r.keepsLeading(l, func() error {
-		r.fault("server %d cut from the quorum", s.ID())
-		if err := r.rig.cutQuorum(ctx, s, Both); err != nil {
+		if _, err := r.cutOff(ctx, s); err != nil {
 			return err
 		}
 		return r.last(ctx, 2*r.T)
 	})
+}
+
+// cutOff cuts a server from the others, not from its clients, and returns when.
+func (r *Round) cutOff(ctx context.Context, s *ensemble.Server) (since int64, err error) {
+	since = r.fault("server %d cut from the quorum", s.ID())
+	return since, r.rig.cutQuorum(ctx, s, Both)
 }
 
 // keepsLeading has it noted whether a leader's term outlives a fault. That is known when all stand

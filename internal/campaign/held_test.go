@@ -18,9 +18,24 @@ func TestWhoDoesNotWaitForTheLeaseIsCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for program, fault := range map[string]string{"candidate": "^7c", "contender": "^8a"} {
-		t.Run(program, func(t *testing.T) { isCaught(t, v, program, "-rounds", "3", "-faults", fault, "-lease", "1s") })
+	for fault, program := range map[string]string{
+		"^7c": "candidate", "^8a": "contender", "^8i": "contender",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			isCaught(t, v, program, "-rounds", "3", "-faults", fault, "-lease", "1s")
+		})
 	}
+}
+
+// Permits that have slots are never too many: each slot has one holder. Without slots only the rank
+// decides.
+func TestWhoAdmitsAnyRankIsCaught(t *testing.T) {
+	need.That(t, Available)
+	v, err := variant.Read("testdata/admits-any-rank.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	isCaught(t, v, "contender", "-rounds", "3", "-faults", "^8c")
 }
 
 func TestStaleSessionsAreToldByTheirIDs(t *testing.T) {

@@ -33,11 +33,14 @@ func (r *Round) startIn(home *namespace, id, zk string) (*candidate, error) {
 }
 
 func (r *Round) launch(c *candidate) error {
-	exe, size := r.exe, 0
+	exe, started := r.exe, history.Line{Event: "started", Of: c.id, Recipe: c.recipe}
 	if c.recipe != "" {
-		exe, size = r.contend(c.recipe), permits
+		exe = r.contend(c.recipe)
 	}
-	r.mark(history.Line{Event: "started", Of: c.id, Recipe: c.recipe, Size: size})
+	if c.recipe == "semaphore" {
+		started.Size, started.Slots = permits, r.slots
+	}
+	r.mark(started)
 	return startCandidate(exe, c, r.path, r.T, r.lease, r.tell)
 }
 

@@ -44,6 +44,7 @@ type Round struct {
 	path      string
 	T         time.Duration // session timeout of the candidates
 	lease     time.Duration // D of the candidates
+	slots     bool          // permits of contenders have slots
 	rng       *rand.Rand    // decides what is left open, so that the seed repeats the plan
 
 	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
@@ -63,6 +64,9 @@ func (r *Round) draw() {
 	r.T = pick(r, []time.Duration{2 * tick, 4 * tick, 8 * tick})
 	r.lease = pick(r, []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, r.T / 2})
 }
+
+// drawSlots draws whether permits have slots.
+func (r *Round) drawSlots() { r.slots = r.rng.IntN(2) == 0 }
 
 // Candidate processes are named so.
 var names = []string{"a", "b", "c", "d", "e"}

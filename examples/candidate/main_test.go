@@ -276,6 +276,22 @@ func TestALeaderTellsThatItsConnectionIsLost(t *testing.T) {
 	})
 }
 
+func TestWhoIsConnectedAgainTellsItsSessionAgain(t *testing.T) {
+	leader := start(t, "leader")
+	leader.wait("beat")
+	heir := start(t, "heir")
+	before := heir.wait("session")
+	heir.wait("heir")
+	freeze(t)
+	heir.wait("suspended")
+	for _, s := range three(t).Servers() {
+		s.Thaw()
+	}
+	if again := heir.wait("session"); again.Session != before.Session {
+		t.Errorf("connected again in session %q, after %q", again.Session, before.Session)
+	}
+}
+
 func TestWithoutAnEnsembleItSaysSoAndStillLeaves(t *testing.T) {
 	p := start(t, "alice", "-zk", "127.0.0.1:1", "-timeout", "400ms", "-lease", "200ms")
 	p.Stdin.Close() // which is no command

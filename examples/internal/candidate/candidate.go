@@ -145,7 +145,7 @@ func (c *candidate) tell(ev election.Event) {
 		c.out.WriteIf(elected, "elected", "token", ev.Token, "deadline", ev.Term.Remaining)
 		c.tellBeat(ev.Term)
 	case election.EventSuspended:
-		c.out.Write("suspended")
+		c.out.Suspended()
 	case election.EventResumed:
 		c.out.Session(ev.Session, c.client)
 	case election.EventDeposed:

@@ -86,6 +86,14 @@ func quote(v any) []byte {
 // Fail writes an error.
 func (o *Output) Fail(err error) { o.Write("error", "error", err.Error()) }
 
+// Suspended writes that the connection is lost. The next Session writes the session again.
+func (o *Output) Suspended() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.session = 0
+	o.write(Now(), "suspended", nil)
+}
+
 // Session writes a session, unless the latest line about one was about this one. Its id is written
 // as in ZooKeeper's logs: as a number it is too large for many readers of JSON.
 func (o *Output) Session(id int64, client *session.Client) {

@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"cmp"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +20,8 @@ type line struct {
 	come   map[string]int       // and created
 }
 
-// birth tells a znode from all others: those of two elections may have the same czxid.
+// birth tells a znode from all others: those of two elections may have the same czxid. A reader
+// that was a writer has the czxid of the writer, because it has the writer's place.
 type birth struct {
 	path  string
 	czxid int64
@@ -33,6 +36,13 @@ type znode struct {
 	first bool      // it has been the oldest, so that its candidate is the leader
 }
 
+// shared reports whether it is a reader's of a lock.
+func (n *znode) shared() bool { return strings.Contains(n.path, readStyle) }
+
+// readStyle and writeStyle are in the names of readers and writers of a lock. What comes before and
+// after is the same when a writer becomes a reader.
+const readStyle, writeStyle = "__READ__", "__WRIT__"
+
 func newLine(lease time.Duration) line {
 	return line{lease, map[birth]*znode{}, map[string][]*znode{}, map[string]time.Time{}, map[string]int{}, map[string]int{}}
 }
@@ -43,11 +53,33 @@ func (l *line) created(ch zktest.Change, czxid int64) {
 	}
 	id, _, _ := strings.Cut(string(ch.Data), "\n")
 	n := &znode{birth: birth{ch.Path, czxid}, owner: ch.Owner, id: id, since: time.Now()}
+	if n.shared() {
+		if writer := l.at(strings.Replace(ch.Path, readStyle, writeStyle, 1)); writer != nil {
+			n.czxid = writer.czxid // the same transaction deletes the writer's
+		}
+	}
 	l.all[n.birth] = n
 	dir := path.Dir(ch.Path)
 	l.come[dir]++
-	l.now[dir] = append(l.now[dir], n)
+	l.now[dir] = slices.Insert(l.now[dir], l.older(dir, n.czxid+1), n)
 	l.now[dir][0].first = true
+}
+
+// older returns how many exist in a line that are older than czxid.
+func (l *line) older(dir string, czxid int64) int {
+	age := func(n *znode, czxid int64) int { return cmp.Compare(n.czxid, czxid) }
+	n, _ := slices.BinarySearchFunc(l.now[dir], czxid, age)
+	return n
+}
+
+// before returns those that exist and have come before a znode, oldest first. The znode itself may
+// be gone. There are none before nil.
+func (l *line) before(n *znode) []*znode {
+	if n == nil {
+		return nil
+	}
+	dir := path.Dir(n.path)
+	return l.now[dir][:l.older(dir, n.czxid)]
 }
 
 func (l *line) deleted(node string) {

@@ -50,6 +50,7 @@ type lockChecker struct {
 	*checker
 	mu      sync.Mutex // guards what follows
 	locks   map[string]*lockRecord
+	places  line                 // the znodes of contenders
 	askings map[string]*asking   // by znode
 	doomed  map[string]time.Time // what was deleted with its whole path, and when: zero if it is about to be
 }
@@ -155,6 +156,7 @@ func (c *lockChecker) began(p *proc, path, id string, held *lock.Held, shared, d
 	if !shared {
 		r.writer = max(r.writer, held.Token())
 	}
+	c.inOrder(h, path)
 	keep := []*heldRecord{h}
 	for _, old := range r.helds {
 		cancelled, valid := closed(old.Context().Done()) && closed(old.DrainContext().Done()), c.valid(old)
@@ -204,6 +206,7 @@ func (c *lockChecker) committed(commit zktest.Commit) {
 	for _, ch := range commit.Changes {
 		if isContender(ch.Path) {
 			c.written(ch)
+			c.placeChanged(ch, commit.Zxid)
 		}
 		path, ok := strings.CutPrefix(ch.Path, guarded(""))
 		if !ok || ch.Op != zktest.OpSetData {

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -10,11 +9,42 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The order of permits is judged by the znodes that exist. One that gives up, or whose znode is
-// deleted or goes with its session, has lost its place, and nobody has to wait for it. There are
-// two lines. Those who wait stand in the one at locks; the first of them creates a permit at
-// leases, where it stands until it is admitted. One who comes when nobody waits creates a permit at
-// once.
+// The order of locks and permits is judged by the znodes that exist. One that gives up, or whose
+// znode is deleted or goes with its session, has lost its place, and nobody has to wait for it.
+// This finds those who are overtaken and never get what they wait for, which tokens do not tell.
+//
+// A semaphore has two lines. Those who wait stand in the one at locks; the first of them creates a
+// permit at leases, where it stands until it is admitted. One who comes when nobody waits creates a
+// permit at once.
+
+// inOrder is called when a lock is held. Whoever takes over deletes the znode of the silent one, so
+// even a dead session leaves none behind that somebody has passed. And whoever deletes a whole path
+// deletes all who stand there. So nothing is excused. The znode of the holder itself may be gone.
+func (c *lockChecker) inOrder(h *heldRecord, path string) {
+	own := c.places.all[birth{h.Node(), h.Token()}]
+	if own == nil {
+		c.report("token", "%s holds %s with token %d, and %s never had that",
+			h.id, path, h.Token(), h.Node())
+		return
+	}
+	for _, n := range c.places.before(own) {
+		if !h.shared || !n.shared() {
+			c.report("order", "%s holds %s, shared %v, by %s before %s of %s does, which is there since %v",
+				h.id, path, h.shared, h.Node(), n.path, n.id, n.since.Sub(c.begin))
+			return
+		}
+	}
+}
+
+// placeChanged follows the places in the line of a lock.
+func (c *lockChecker) placeChanged(ch zktest.Change, zxid int64) {
+	switch ch.Op {
+	case zktest.OpCreate:
+		c.places.created(ch, zxid)
+	case zktest.OpDelete:
+		c.places.deleted(ch.Path)
+	}
+}
 
 // asks is called when a use begins to ask for a permit.
 func (c *checker) asks(dir, id string) {
@@ -56,8 +86,8 @@ func (c *checker) placeTaken(s *permits, ch zktest.Change, zxid int64) {
 	if own == nil {
 		return
 	}
-	if first := s.line.now[dir+"locks"]; len(first) > 0 && first[0].czxid < own.czxid {
-		c.violate("order", "%s of %s leaves the line of %s before %s of %s does", own.path, id, dir, first[0].path, first[0].id)
+	if before := s.line.before(own); len(before) > 0 {
+		c.violate("order", "%s of %s leaves the line of %s before %s of %s does", own.path, id, dir, before[0].path, before[0].id)
 	}
 }
 
@@ -65,7 +95,7 @@ func (c *checker) placeTaken(s *permits, ch zktest.Change, zxid int64) {
 // they are held or wait. In a run without faults it also finds those who have come without waiting,
 // though others have waited for long.
 func (c *checker) inOrder(s *permits, dir, id string, permit *semaphore.Permit, asked time.Time) {
-	limit, before := s.limit(c.window()), max(0, slices.Index(s.line.now[dir+"/leases"], s.line.at(permit.Node())))
+	limit, before := s.limit(c.window()), len(s.line.before(s.line.at(permit.Node())))
 	if before+permit.N() > limit {
 		c.violate("order", "%s has %d of %s, of %d, with %d before it", id, permit.N(), dir, limit, before)
 	}

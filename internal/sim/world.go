@@ -76,7 +76,9 @@ func run(plan Plan, tracing bool) Result {
 		w.others = newOthers(w.check)
 	}
 	w.registers.byPath = map[string]*register{}
-	w.locks = &lockChecker{checker: w.check, locks: map[string]*lockRecord{}, askings: map[string]*asking{}, doomed: map[string]time.Time{}}
+	w.locks = &lockChecker{
+		checker: w.check, locks: map[string]*lockRecord{}, places: newLine(0), askings: map[string]*asking{}, doomed: map[string]time.Time{},
+	}
 	ens, err := zktest.New(zktest.Config{
 		Servers: 3, InMemory: true, Tick: tick, SyncLimit: syncLimit, Seed: plan.Seed, Latency: plan.Latency, Jitter: 2 * plan.Latency, SequenceWraps: plan.Wraps,
 		Logf:     func(format string, args ...any) { w.check.logf("zktest: "+format, args...) },

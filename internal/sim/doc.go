@@ -24,7 +24,7 @@
 //	slot          two valid permits have one slot
 //	order         a lock or a permit is had before one who came earlier and stands in line still, or more permits than the size are given
 //	resize        a Resize does not do what it says, or something else changes the size
-//	revoke        a holder of a lock is told to let go twice or without being asked, or is asked and not told
+//	revoke        a holder of a lock, or of several at once, is told to let go twice or without being asked, or is asked and not told
 //	nested        a lock acquired again ends with the first release, or the second acquisition is refused for no reason
 //	linearizable  what the holders of a lock read, and write by their Multi, fits no plain number, as Porcupine judges
 //	counter       a counter is not the sum of what was added and of some of the additions with an unknown outcome

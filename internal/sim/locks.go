@@ -284,7 +284,7 @@ func (c *contender) once(ctx context.Context, others []*contender) {
 		err := l.Do(ctx, func(ctx context.Context, h *lock.Held) error {
 			c.p.w.locks.began(c.p, l.Path(), id, h, read, false)
 			c.nests(l, h, id, read)
-			c.work(ctx, l, h, read)
+			c.work(ctx, l, read, h)
 			return nil
 		})
 		c.expected(err)
@@ -300,13 +300,13 @@ func (c *contender) once(ctx context.Context, others []*contender) {
 		}
 		c.p.w.locks.began(c.p, l.Path(), id, h, read, false)
 		c.nests(l, h, id, read)
-		c.work(h.Context(), l, h, read)
+		c.work(h.Context(), l, read, h)
 		if !read && c.rng.Intn(2) == 0 {
 			if h, err = h.Downgrade(ctx); err != nil {
 				return
 			}
 			c.p.w.locks.began(c.p, l.Path(), id+", downgraded", h, true, true)
-			c.work(h.Context(), l, h, true)
+			c.work(h.Context(), l, true, h)
 		}
 		h.Release(ctx)
 	}
@@ -326,7 +326,7 @@ func (c *contender) all(ctx context.Context, l *lock.Lock, read bool, others []*
 	for i, h := range set.Held() {
 		c.p.w.locks.began(c.p, ls[i].Path(), c.p.name+" of all", h, read && i == 0, false)
 	}
-	c.work(set.Context(), l, set.Held()[0], read)
+	c.work(set.Context(), l, read, set.Held()...)
 	set.Release(ctx)
 }
 
@@ -338,12 +338,12 @@ func (c *contender) expected(err error) {
 	c.p.w.check.report("run", "%s: %v", c.p.name, err)
 }
 
-// work is a holder's: guarded writes now and then.
-func (c *contender) work(ctx context.Context, l *lock.Lock, h *lock.Held, read bool) {
-	begun, told := time.Now(), c.p.w.locks.told(h)
-	defer func() { c.p.w.locks.stops(h, begun) }()
+// work is a holder's: guarded writes now and then. The first of what it holds is that of l.
+func (c *contender) work(ctx context.Context, l *lock.Lock, read bool, helds ...*lock.Held) {
+	h, begun, told := helds[0], time.Now(), c.p.w.locks.told(helds...)
+	defer func() { c.p.w.locks.stops(begun, helds...) }()
 	if c.rng.Intn(40) == 0 {
-		c.holdsOn(ctx, h)
+		c.holdsOn(ctx, told)
 	}
 	for range c.rng.Intn(4) {
 		if !read && c.rng.Intn(2) == 0 {

@@ -10,7 +10,7 @@ import (
 )
 
 // Contenders ask the holder of a lock to let go. The holder then stops, or releases the lock at
-// once.
+// once. The holder of several locks at once stops if it is asked for any of them.
 
 // revocation is what Lock.Revoke writes.
 const revocation = "__REVOKE__"
@@ -19,6 +19,7 @@ const revocation = "__REVOKE__"
 type asking struct {
 	since time.Time // when the first was written; zero for none
 	told  chan struct{}
+	sets  []chan struct{} // each is closed when one of a set is told, and this is one of them
 }
 
 // asking returns what is known of a znode. The caller holds c.mu.
@@ -54,30 +55,51 @@ func (c *lockChecker) revoked(h *lock.Held) {
 		c.report("revoke", "the holder of %s is told twice to let go", h.Node())
 	default:
 		close(a.told)
+		for _, set := range a.sets {
+			closeOnce(set)
+		}
 	}
 }
 
-// told returns what is closed when the holder is told to let go.
-func (c *lockChecker) told(h *lock.Held) <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.asking(h.Node()).told
+func closeOnce(ch chan struct{}) {
+	if !closed(ch) {
+		close(ch)
+	}
 }
 
-// stops is called when the work of a holder has stopped, before it releases the lock. A holder
+// told returns what is closed when the holder is told to let go of one of these.
+func (c *lockChecker) told(helds ...*lock.Held) <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	told := make(chan struct{})
+	for _, h := range helds {
+		a := c.asking(h.Node())
+		a.sets = append(a.sets, told)
+		if closed(a.told) {
+			closeOnce(told)
+		}
+	}
+	return told
+}
+
+// stops is called when the work of a holder has stopped, before it releases what it holds. A holder
 // whose lease goes on hears from the servers, so it must have been told after a while.
-func (c *lockChecker) stops(h *lock.Held, since time.Time) {
+func (c *lockChecker) stops(begun time.Time, helds ...*lock.Held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a := c.asking(h.Node())
-	if a.since.IsZero() || closed(a.told) || !h.Valid() {
-		return
-	}
-	if a.since.After(since) {
-		since = a.since
-	}
-	if late := time.Since(since); late > c.hears() {
-		c.report("revoke", "the holder of %s was asked to let go at %v, and is not told %v later", h.Node(), a.since.Sub(c.begin), late)
+	for _, h := range helds {
+		a := c.asking(h.Node())
+		if a.since.IsZero() || closed(a.told) || !h.Valid() {
+			continue
+		}
+		since := begun
+		if a.since.After(since) {
+			since = a.since
+		}
+		if late := time.Since(since); late > c.hears() {
+			c.report("revoke", "the holder of %s was asked to let go at %v, and is not told %v later",
+				h.Node(), a.since.Sub(c.begin), late)
+		}
 	}
 }
 
@@ -109,12 +131,12 @@ func (c *contender) askToLetGo(ctx context.Context, l *lock.Lock) {
 	}
 }
 
-// holdsOn holds a lock until somebody asks for it, but not for ever.
-func (c *contender) holdsOn(ctx context.Context, h *lock.Held) {
+// holdsOn holds what it does until it is told to let go, but not for ever.
+func (c *contender) holdsOn(ctx context.Context, told <-chan struct{}) {
 	bounded, cancel := clock.WithTimeout(ctx, c.p.clock, c.p.w.locks.hears()+3*time.Second)
 	defer cancel()
 	select {
-	case <-c.p.w.locks.told(h):
+	case <-told:
 		c.p.rest(bounded, c.rng, time.Second)
 	case <-bounded.Done():
 	}

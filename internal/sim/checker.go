@@ -25,12 +25,11 @@ func (v Violation) String() string {
 
 // checker sees everything that happens in a run, and judges it.
 type checker struct {
-	begin   time.Time
-	timeout time.Duration // T
-	lease   time.Duration // D
-	line    line
-	// undisturbed: there are no faults.
-	undisturbed bool
+	begin       time.Time
+	timeout     time.Duration // T
+	lease       time.Duration // D
+	line        line
+	undisturbed bool // as the plan says
 
 	mu         sync.Mutex // guards what follows
 	elections  map[string]*record

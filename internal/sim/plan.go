@@ -91,6 +91,12 @@ func newPlan(seed int64, length time.Duration, kinds []string) Plan {
 	}
 }
 
+// undisturbed reports whether no session has a reason to end: there are no faults, and no heartbeat
+// takes a quarter of the lease. After that a session looks for another server, and others may take
+// over from it. A heartbeat and its answer are six messages: to a follower, to the ZooKeeper
+// leader, the proposal, and the way back. Each takes three times the latency at most.
+func (p Plan) undisturbed() bool { return len(p.Faults) == 0 && p.Lease/4 > 6*3*p.Latency }
+
 // without returns the plan without the faults from i to before j.
 func (p Plan) without(i, j int) Plan {
 	q := p

@@ -71,7 +71,7 @@ func (w *world) requested(r zktest.Request) {
 // run carries out a plan. It must be called in a testing/synctest bubble.
 func run(plan Plan, tracing bool) Result {
 	w := &world{plan: plan, check: newChecker(plan.Timeout, plan.Lease)}
-	w.check.tracing, w.check.undisturbed = tracing, len(plan.Faults) == 0
+	w.check.tracing, w.check.undisturbed = tracing, plan.undisturbed()
 	if plan.Others {
 		w.others = newOthers(w.check)
 	}
@@ -102,7 +102,7 @@ func run(plan Plan, tracing bool) Result {
 	if plan.Others {
 		w.compare()
 	}
-	if len(plan.Faults) == 0 && !plan.Others && plan.Semaphores == 0 && plan.Locks == 0 {
+	if plan.undisturbed() && !plan.Others && plan.Semaphores == 0 && plan.Locks == 0 {
 		w.checkEvents()
 	}
 	w.tearDown()
@@ -196,7 +196,7 @@ func (w *world) carryOut() {
 			}
 		}})
 	}
-	if len(w.plan.Faults) == 0 {
+	if w.plan.undisturbed() {
 		for at := time.Second; at < w.plan.Length; at += time.Second {
 			next(step{at: at, do: w.checkWatches})
 		}

@@ -237,7 +237,7 @@ func (c *contender) end(at *holding) (next *holding) {
 		if next, err = c.downgraded(at); err == nil {
 			d.held = next.first
 		} else {
-			d.err = err
+			d.err = failedDowngrade(at.st.S, err)
 			at.lock.leave(c.life.Context(), at.st, err == line.ErrGone)
 		}
 		close(d.done)

@@ -59,9 +59,10 @@ type downgrade struct {
 // Downgrade makes a writer a reader. No other writer can get the lock in between. The Held for
 // writing ends at once, with recipe.ReasonReleased, so the work must have stopped. The Held that is
 // returned is for reading, and has the same token. ctx bounds the wait. If ctx ends first, or the
-// attempt fails, nothing is held any more. A Held that cannot be downgraded stays as it is: one for
-// reading, one of a Lock that is not of an [RW], and one under which the lock was acquired again
-// ([ErrNested]). One that has ended or was released gives [recipe.ErrNotHeld].
+// attempt fails, nothing is held any more. If it fails because the lock is lost, the error is a
+// [*recipe.EndedError]. A Held that cannot be downgraded stays as it is: one for reading, one of a
+// Lock that is not of an [RW], and one under which the lock was acquired again ([ErrNested]). One
+// that has ended or was released gives [recipe.ErrNotHeld].
 //
 // The reverse does not exist: two readers that wait to become writers would wait for each other.
 func (h *Held) Downgrade(ctx context.Context) (*Held, error) {
@@ -102,6 +103,17 @@ func (h *Held) askDowngrade() (*downgrade, error) {
 	at.End(recipe.ReasonReleased, nil)
 	close(at.letGo)
 	return d, nil
+}
+
+// failedDowngrade is what Held.Downgrade tells of an attempt that failed with err in that session.
+func failedDowngrade(s *session.Session, err error) error {
+	switch {
+	case s.Err() != nil:
+		return &recipe.EndedError{Reason: recipe.ReasonSessionLost, Err: err}
+	case err == line.ErrGone:
+		return &recipe.EndedError{Reason: recipe.ReasonNodeDeleted}
+	}
+	return err
 }
 
 // asked returns what Held.Downgrade has asked for, or nil. The holding is over. It may have ended

@@ -2,137 +2,145 @@ package semaphore_test
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
-	"github.com/zkrecipe/zkrecipe/session/zktest"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// counter does something at the n-th request of the host "a" from the start on.
-type counter struct {
-	n  int
-	mu sync.Mutex // guards what follows
-	// seen is how many requests there were while do was not nil.
-	seen int
-	do   func()
+// way is how permits are acquired and released. held is called when they are held.
+type way struct {
+	n      int // how many permits it asks for
+	run    func(ctx context.Context, p *process, held func(*semaphore.Permit)) error
+	errors []error // that it may return whatever happens
 }
 
-func (c *counter) request(r zktest.Request) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.do == nil || r.Host != "a" || r.Op == zktest.OpPing {
-		return
+// ways are all of them, by name.
+var ways = map[string]way{
+	"do": {n: 1, run: func(ctx context.Context, p *process, held func(*semaphore.Permit)) error {
+		return p.Do(ctx, func(_ context.Context, got *semaphore.Permit) error { held(got); return nil })
+	}},
+	"several": {n: 2, run: func(ctx context.Context, p *process, held func(*semaphore.Permit)) error {
+		got, err := p.AcquireN(ctx, 2)
+		if err != nil {
+			return err
+		}
+		held(got)
+		return got.Release(ctx)
+	}},
+	"try": {n: 1, run: func(ctx context.Context, p *process, held func(*semaphore.Permit)) error {
+		got, err := p.TryAcquire(ctx)
+		if err != nil {
+			return err
+		}
+		held(got)
+		return got.Release(ctx)
+	}, errors: []error{semaphore.ErrBusy}},
+}
+
+// A fault may happen at any request of a process that acquires and releases permits, with slots or
+// without. The path is new, or there is room, or not for a while. Nothing is left behind, the next
+// one gets all permits in time, and the process can acquire one again.
+func TestNothingIsLeftWhateverHappensAtEveryRequest(t *testing.T) {
+	for name, cfg := range map[string]semaphore.Config{"": {}, ", slots": slotted} {
+		for called, w := range ways {
+			shared.EachFault(t, called+name, func(t *testing.T, f shared.Fault) {
+				shared.AtEachRequest(t, f, 1, func(x *shared.Stage, c *shared.Call) {
+					s, a, b := twoAtOne(x, 3, cfg)
+					beside := <-b.begin(3 - w.n)
+					w.call(s, c, a)
+					s.release(beside)
+					s.sound(c, a, b)
+				})
+			})
+			shared.EachFault(t, called+name+", no room", func(t *testing.T, f shared.Fault) {
+				shared.AtEachRequest(t, f, rounds.Stride(5), func(x *shared.Stage, c *shared.Call) {
+					s, a, b := twoAtOne(x, 3, cfg)
+					beside, one := <-b.begin(3-w.n), b.acquire()
+					released := make(chan struct{})
+					time.AfterFunc(stageD, func() { s.release(one); close(released) })
+					w.call(s, c, a)
+					<-released
+					s.release(beside)
+					s.sound(c, a, b)
+				})
+			})
+		}
+		shared.EachFault(t, "new path"+name, func(t *testing.T, f shared.Fault) {
+			shared.AtEachRequest(t, f, 1, func(x *shared.Stage, c *shared.Call) {
+				s, a, b := twoAtOne(x, 3, cfg)
+				ways["do"].call(s, c, a)
+				s.sound(c, a, b)
+			})
+		})
 	}
-	if c.seen++; c.seen == c.n {
-		c.do()
+}
+
+// twoAtOne makes two processes with one semaphore of that size. Each has a session.
+func twoAtOne(x *shared.Stage, size int, cfg semaphore.Config) (s *stage, a, b *process) {
+	s = &stage{Stage: x, ledger: ledger{size: size}}
+	a, b = s.process("a", cfg), s.process("b", cfg)
+	s.Session(a.client)
+	s.Session(b.client)
+	return s, a, b
+}
+
+// call lets a process make the call. It compares the permit with others.
+func (w way) call(s *stage, c *shared.Call, a *process) {
+	c.Make(func(ctx context.Context, held func()) error {
+		return w.run(ctx, a, func(p *semaphore.Permit) { held(); s.check(s.T, a.name, p) })
+	}, w.errors...)
+}
+
+// sound demands that the next one gets all permits in time, that the process of the call can
+// acquire one again, and that nothing is left.
+func (s *stage) sound(c *shared.Call, of, next *process) {
+	s.T.Helper()
+	c.InTime(func() { s.release(<-next.begin(s.size)) })
+	s.release(of.acquire())
+	c.NothingLeft(stagePath+"/leases", stagePath+"/locks")
+}
+
+// A fault may happen at any request of a Resize. The path holds what its error tells. Nothing is
+// left behind, and the next one gets all permits in time.
+func TestAResizeLeavesNothingWhateverHappensAtEveryRequest(t *testing.T) {
+	sessionIsOver := []error{session.ErrExpired, session.ErrNoHeartbeat}
+	for name, cfg := range map[string]semaphore.Config{"": {}, "slots, ": slotted} {
+		shared.EachFault(t, name+"resize", func(t *testing.T, f shared.Fault) {
+			shared.AtEachRequest(t, f, 1, func(x *shared.Stage, c *shared.Call) {
+				s, a, b := twoAtOne(x, 2, cfg)
+				s.release(a.acquire()) // from now on it follows the size
+				first := b.acquire()
+				err := c.Make(func(ctx context.Context, _ func()) error { return a.Resize(ctx, 3) }, sessionIsOver...)
+				await.Sleep(stageT)   // what is under way arrives
+				second := b.acquire() // has another slot, and shows the size
+				s.size = b.Size()
+				switch outcome := session.OutcomeOf(err); {
+				case err == nil && s.size != 3, outcome == session.OutcomeNotDone && s.size != 2:
+					t.Errorf("the size is %d after %v", s.size, err)
+				}
+				s.release(first)
+				s.release(second)
+				s.sound(c, a, b)
+			})
+		})
 	}
 }
 
-func (c *counter) start(do func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.do = do
-}
-
-// stop reports whether the n-th request has come.
-func (c *counter) stop() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.do = nil
-	return c.seen >= c.n
-}
-
-// usable demands that nothing is left and that all permits can be had again, by others, at once if
-// no lease need be waited for.
+// usable demands that nothing is left and that another can have all permits, at once if no lease
+// need be waited for.
 func (s *stage) usable(within time.Duration) {
 	s.T.Helper()
 	s.none("leases")
 	s.none("locks")
-	begun := time.Now()
-	var all []*semaphore.Permit
-	for i := range s.size {
-		all = append(all, s.process(fmt.Sprint("after", i)).acquire())
-	}
+	next, begun := s.process("next"), time.Now()
+	all := <-next.begin(s.size)
 	if took := time.Since(begun); took > within {
 		s.T.Errorf("it took %v until all permits were held again", took)
 	}
-	for _, p := range all {
-		s.release(p)
-	}
-}
-
-// A ctx that ends at any request of an Acquire leaves nothing behind, and nobody has to wait for a
-// lease because of it.
-func TestACancelAtAnyRequestLeavesNothingBehind(t *testing.T) {
-	for _, full := range []bool{false, true} {
-		for n, more := 1, true; more; n++ {
-			c := &counter{n: n}
-			onStage(t, 2, zktest.Config{OnRequest: c.request}, func(t *testing.T, s *stage) {
-				a, b := s.process("a"), s.process("b")
-				s.Session(a.client)
-				held := []*semaphore.Permit{b.acquire()}
-				if full {
-					held = append(held, b.acquire())
-				}
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				c.start(cancel)
-				if full {
-					time.AfterFunc(stageD, func() { held[1].Release(context.Background()) })
-				}
-				p, err := a.Acquire(ctx)
-				more = c.stop()
-				if err == nil {
-					s.check(t, "a", p)
-					s.release(p)
-				}
-				if more && err == nil && !full && n < 8 {
-					t.Errorf("acquired although cancelled at request %d", n)
-				}
-				for _, p := range held {
-					p.Release(t.Context())
-				}
-				s.usable(stageD / 2)
-			})
-			if n > 500 {
-				t.Fatal("no end")
-			}
-		}
-	}
-}
-
-// A lost answer or a lost request at any time of an Acquire and a Release only makes it slower.
-func TestALossAtAnyRequestIsSurvived(t *testing.T) {
-	for _, effect := range []zktest.Effect{zktest.LoseReply, zktest.LoseRequest} {
-		for _, slots := range []bool{false, true} {
-			for n, more := 1, true; more; n++ {
-				c := &counter{n: n}
-				onStage(t, 2, zktest.Config{OnRequest: c.request}, func(t *testing.T, s *stage) {
-					cfg := semaphore.Config{Slots: slots}
-					a, b := s.process("a", cfg), s.process("b", cfg)
-					s.Session(a.client)
-					first, second := b.acquire(), b.acquire()
-					c.start(func() {})
-					rule := s.On(zktest.Match{Host: "a", Nth: n}, effect)
-					time.AfterFunc(time.Second, func() { second.Release(context.Background()) })
-					p := a.acquire()
-					if p == nil {
-						t.Fatalf("at request %d, with slots %v", n, slots)
-					}
-					p.Release(t.Context())
-					rule.Remove()
-					more = c.stop()
-					s.release(first)
-					s.none("leases")
-					s.none("locks")
-				})
-				if n > 500 {
-					t.Fatal("no end")
-				}
-			}
-		}
-	}
+	s.release(all)
 }

@@ -121,6 +121,40 @@ func TestTroubleWhileSeveralLocksAreAcquired(t *testing.T) {
 	}
 }
 
+// The second of three locks is refused, and another holds the third. All does not wait for the
+// third, and holds nothing. Nor does one that only tries to acquire the third.
+func TestAllIsRefusedAtOnceWhileAnotherHoldsTheThird(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.Client("a"), s.Client("b")
+		third := locks(t, b, "/z")[0]
+		held, err := third.Acquire(t.Context())
+		shared.Must(t, err)
+		_, err = s.Admin().Create(t.Context(), "/y", nil, 0, zk.WorldACL(zk.PermRead))
+		shared.Must(t, err)
+		ours := locks(t, a, "/x", "/y", "/z")
+		s.Session(a)
+		soon(t, "the refusal", func() {
+			_, err := lock.All(s.Within(time.Second), ours...)
+			var permanent *recipe.PermanentError
+			if !errors.As(err, &permanent) || !errors.Is(err, zk.ErrNoAuth) {
+				t.Errorf("error %v; want that of the second lock", err)
+			}
+		})
+		_, err = ours[2].TryAcquire(s.Within(time.Second))
+		want(t, err, lock.ErrBusy)
+		await.Sleep(time.Second)
+		if x, y, z := s.left("/x"), s.left("/y"), s.left("/z"); x != 0 || y != 0 || z != 1 {
+			t.Errorf("%d, %d and %d in line; want only the holder of the third", x, y, z)
+		}
+		soon(t, "the others", func() {
+			release(t, held)
+			set, err := lock.All(t.Context(), locks(t, b, "/x", "/z")...)
+			shared.Must(t, err)
+			shared.Must(t, set.Release(t.Context()))
+		})
+	})
+}
+
 // While it waits for one of the locks, the context may end: nothing is left.
 func TestAllGivesUpByItsContext(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {

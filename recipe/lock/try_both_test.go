@@ -2,6 +2,8 @@ package lock_test
 
 import (
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
@@ -68,5 +70,41 @@ func TestTryTellsOfALeaseThatIsTooLongWhenTheLockIsFree(t *testing.T) {
 		release(t, h)
 		x.CaughtUp(b.client)
 		tooLong(b.TryAcquire(await.Context(t)))
+	})
+}
+
+// A lock goes from one that waits to the next. Those who try meanwhile do not pass them, and leave
+// nothing in the line.
+func TestTryAcquireDoesNotPassThoseWhoWait(t *testing.T) {
+	onBoth(t, func(t *testing.T, x *contest) {
+		const triers = 5
+		held := x.contender("a").acquire()
+		b, c := x.contender("b").queue(), x.contender("c").queue()
+		var over atomic.Bool
+		trying, tried := make(chan error, triers), make(chan error, triers)
+		for i := range triers {
+			d, ctx := x.contender(fmt.Sprint("d", i)), await.Context(t)
+			go func() {
+				_, err := d.TryAcquire(ctx)
+				for trying <- err; err == lock.ErrBusy && !over.Load(); {
+					_, err = d.TryAcquire(ctx)
+				}
+				tried <- err
+			}()
+		}
+		for range triers {
+			want(t, <-trying, lock.ErrBusy)
+		}
+		release(t, held)
+		release(t, <-b)
+		last := <-c
+		over.Store(true)
+		for range triers {
+			want(t, <-tried, lock.ErrBusy)
+		}
+		if left := x.inLine(); len(left) != 1 {
+			t.Errorf("in line: %v", left)
+		}
+		release(t, last)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
@@ -108,6 +109,51 @@ func TestResizeWakesThoseWhoWaitInOrder(t *testing.T) {
 			x.release(p)
 		}
 	})
+}
+
+// One who waits is cut off while the size is changed, so it hears of the changes later. Those
+// behind it do not pass it.
+func TestAWaiterThatIsCutOffDuringResizeIsServedInOrder(t *testing.T) {
+	for name, cut := range map[string]int{"the first": 0, "the second": 1} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, 3, func(t *testing.T, x *contest) {
+				a, proxies := x.contender("a"), shared.Proxies(t, x.Servers)
+				held := []*semaphore.Permit{a.acquire(), a.acquire(), a.acquire()}
+				var waiting []<-chan *semaphore.Permit
+				for i := range 4 {
+					client := x.Client(session.Config{})
+					if i == cut {
+						client = x.ClientAt(proxies, session.Config{})
+					}
+					waiting = append(waiting, x.at(client, fmt.Sprint("w", i), x.size).queue())
+				}
+				shared.Must(t, a.Resize(await.Context(t), 1))
+				proxies.Each(func(p *faultproxy.Proxy) { p.Refuse(true); p.Cut(false) })
+				x.release(held[0])
+				x.release(held[1])
+				x.size = 5
+				shared.Must(t, a.Resize(await.Context(t), 5))
+				if !x.empty(waiting[cut+1], contestD/2) { // less than it takes to take over
+					t.Fatal("the one behind has passed")
+				}
+				proxies.Each(func(p *faultproxy.Proxy) { p.Refuse(false) })
+				last := held[2].Token()
+				for i := range waiting {
+					p := <-waiting[i]
+					held = append(held, p)
+					if p == nil || p.Token() <= last {
+						t.Fatalf("w%d has not followed the one ahead", i)
+					}
+					last = p.Token()
+				}
+				for _, p := range held[2:] {
+					x.release(p)
+				}
+				x.none("leases")
+				x.none("locks")
+			})
+		})
+	}
 }
 
 // An AcquireN of two would wait for ever when the size becomes one, and so would all behind it.

@@ -2,6 +2,7 @@ package lock_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -64,54 +65,75 @@ func TestTryReturnsByItsContext(t *testing.T) {
 	})
 }
 
-// One tries at each moment before, during and after a release. The lock is busy only if the holder
-// was in the line after the try had begun. A try that finds it busy writes nothing, and none leaves
-// anything.
+// One or two try at each moment before, during and after a release. The lock is busy only if the
+// holder was in the line after the try had begun, or the other has the lock. One that finds it busy
+// without the other writes nothing, and none leaves anything.
 func TestTryInTheMomentOfARelease(t *testing.T) {
-	outcomes := map[bool]int{}
-	for at := -8 * time.Millisecond; at <= 8*time.Millisecond; at += time.Millisecond / 2 {
-		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
-			a, b := s.process("a"), s.process("b")
-			own := s.Session(b.client).ID()
-			held := a.acquire()
-			released := make(chan struct{})
-			time.AfterFunc(20*time.Millisecond, func() {
-				release(t, held)
-				close(released)
-			})
-			await.Sleep(20*time.Millisecond + at)
-			begun, written := time.Now(), s.Commits.Len()
-			got, err := b.TryAcquire(t.Context())
-			if err == nil {
-				s.turns.Begin(t, "b", got, false) // held may not be valid any more
-			}
-			outcomes[err == nil]++
-			<-released
-			gone := s.Commits.Next(t, "end of the holder", 0, 1, func(c zktest.Commit) bool {
-				return c.Err == zktest.CodeOK && slices.ContainsFunc(c.Changes, func(one zktest.Change) bool {
-					return one.Op == zktest.OpDelete && one.Path == held.Node()
+	for n := 1; n <= 2; n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			acquired := map[int]int{}
+			for at := -8 * time.Millisecond; at <= 8*time.Millisecond; at += time.Millisecond / 2 {
+				onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+					acquired[s.tryAtRelease(n, at)]++
 				})
-			})
-			if err == nil {
-				release(t, got)
-			} else {
-				want(t, err, lock.ErrBusy)
-				if gone.Time.Before(begun) {
-					t.Errorf("at %v: busy, %v after the holder has gone", at, begun.Sub(gone.Time))
-				}
-				for _, c := range s.Commits.All()[written:] {
-					if c.Session == own {
-						t.Errorf("at %v: it has written %+v", at, c)
-					}
-				}
 			}
-			if n := len(s.inLine()); n != 0 {
-				t.Errorf("at %v: %d are left", at, n)
+			if acquired[0] == 0 || acquired[1] == 0 || acquired[2] > 0 {
+				t.Errorf("so many have acquired it, and how often: %v", acquired)
 			}
-			release(t, b.acquire())
 		})
 	}
-	if outcomes[true] == 0 || outcomes[false] == 0 {
-		t.Errorf("outcomes %v: want both", outcomes)
+}
+
+// tryAtRelease lets n try so long after a release has begun. It returns how many have acquired.
+func (s *stage) tryAtRelease(n int, at time.Duration) int {
+	t := s.T
+	a, all := s.process("a"), []*process{s.process("b"), s.process("c")}
+	tried := map[int64]bool{}
+	for _, p := range all {
+		tried[s.Session(p.client).ID()] = true
 	}
+	old := a.acquire()
+	released := make(chan struct{})
+	time.AfterFunc(20*time.Millisecond, func() { release(t, old); close(released) })
+	await.Sleep(20*time.Millisecond + at)
+	begun, before, ctx := time.Now(), s.Commits.Len(), s.Within(time.Second)
+	got, errs := make(chan *lock.Held, n), make(chan error, n)
+	for _, p := range all[:n] {
+		go func() {
+			h, err := p.TryAcquire(ctx)
+			if err == nil {
+				s.turns.Begin(t, p.name, h, false) // the old one may not be valid any more
+				got <- h
+			}
+			errs <- err
+		}()
+	}
+	for range n {
+		if err := <-errs; err != nil {
+			want(t, err, lock.ErrBusy)
+		}
+	}
+	<-released
+	ofHolder := func(c zktest.Change) bool { return c.Op == zktest.OpDelete && c.Path == old.Node() }
+	gone := s.Commits.Next(t, "end of the holder", 0, 1, func(c zktest.Commit) bool {
+		return c.Err == zktest.CodeOK && slices.ContainsFunc(c.Changes, ofHolder)
+	})
+	if len(got) == 0 && gone.Time.Before(begun) {
+		t.Errorf("at %v: busy, although the holder had gone %v before", at, begun.Sub(gone.Time))
+	}
+	for _, c := range s.Commits.All()[before:] {
+		if len(got) == 0 && n == 1 && tried[c.Session] {
+			t.Errorf("at %v: it has written %+v", at, c)
+		}
+	}
+	acquired := len(got)
+	for range acquired {
+		release(t, <-got)
+	}
+	await.Sleep(time.Second)
+	if n := len(s.inLine()); n != 0 {
+		t.Errorf("at %v: %d are left", at, n)
+	}
+	release(t, all[0].acquire())
+	return acquired
 }

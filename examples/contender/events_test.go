@@ -38,10 +38,10 @@ func admin(t *testing.T, e *zktest.Ensemble) (context.Context, *session.Session)
 // node waits until the contender has a znode at the path of the test, and returns it.
 func (c *contender) node(e *zktest.Ensemble) (node string) {
 	c.t.Helper()
-	session := c.told("session").Session
-	await.Until(c.t, "znode of session "+session, func() bool {
+	id := c.told("session").Session
+	await.Until(c.t, "znode of session "+id, func() bool {
 		for _, n := range e.Nodes() {
-			if strings.HasPrefix(n.Path, "/"+c.t.Name()) && fmt.Sprintf("%#x", n.Stat.EphemeralOwner) == session {
+			if strings.HasPrefix(n.Path, "/"+c.t.Name()) && fmt.Sprintf("%#x", n.Stat.EphemeralOwner) == id {
 				node = n.Path
 			}
 		}

@@ -44,9 +44,9 @@ func newProgram() *program {
 	})
 	f.IntVar(&p.size, "size", 2, "how many permits a semaphore has")
 	f.BoolVar(&p.slots, "slots", true,
-		"permits have slots, as those of all users of a path should, or none\n(false: admission by rank alone)")
+		"give each permit a slot; all users of a path should agree\n(false: only the rank decides)")
 	f.IntVar(&p.times, "times", 0,
-		"how often to ask for it before leaving, those times included\nin which -try finds it busy; 0: for ever")
+		"how often to ask for it before leaving; with -try a busy lock\ncounts, too; 0: for ever")
 	f.BoolVar(&p.try, "try", false, "do not wait for others")
 	f.DurationVar(&p.beat, "beat", 10*time.Millisecond, "time between two beats of a holder")
 	f.BoolVar(&p.verbose, "v", false, "log to stderr")

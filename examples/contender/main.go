@@ -14,7 +14,7 @@
 //	session    session, timeout_ms, lease_ms: connected
 //	waiting    nothing: it asks for the lock
 //	takeover   node: the one ahead was silent for longer than its lease, and this znode of it was deleted
-//	withheld   node, unless it is a semaphore: next, but one that is gone may still hold the lock
+//	withheld   node (its own; none for a semaphore): it is next, but a former holder's lease may still run
 //	acquired   token, deadline; of a permit also its slot, unless -slots=false
 //	beat       token, deadline: it held the lock at t
 //	lost       token, reason: the lock is over, and this was not its own choice

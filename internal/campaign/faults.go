@@ -153,8 +153,8 @@ var Faults = []Fault{
 		What: "contenders as in 8a, 8b or 8c; kill -9 of the holder"},
 	{Name: "8i lock, ping loop held", Drawn: true, Held: true, Contend: true,
 		Start: nobody, Do: holdersPingLoopHeld,
-		What: "the ZooKeeper leader pings nobody, until the session of a contender at a follower " +
-			"expires; it holds the lock, then is cut"},
+		What: "the ZooKeeper leader pings nobody until the session of a contender at a follower " +
+			"expires; that contender holds the lock, and is then cut off"},
 }
 
 func nobody(context.Context, *Round) error { return nil }

@@ -88,8 +88,8 @@ func (r *Round) served(ctx context.Context) error {
 	})
 }
 
-// comesToHold waits until one of some contenders has come to hold, and returns it. A reader does
-// not count: others may hold beside it.
+// comesToHold waits until one of these contenders holds, and returns it. A reader does not count:
+// others may hold beside it.
 func (r *Round) comesToHold(
 	ctx context.Context, some ...*candidate,
 ) (holder *candidate, err error) {
@@ -152,7 +152,7 @@ func holderExpelled(ctx context.Context, r *Round) error {
 	return r.othersServed(ctx, holder, cut)
 }
 
-// holderKilled is killed for contenders.
+// holderKilled kills a holder with kill -9. The others must be served.
 func holderKilled(ctx context.Context, r *Round) error {
 	holder, err := r.comesToHold(ctx, r.candidates...)
 	if err != nil {

@@ -138,7 +138,7 @@ func (c *checker) overlap(s stretch, format string, args ...any) {
 // to count at each beginning. A permit counts, too, whose holder tells nothing more but had claimed
 // a lease that runs still.
 func (c *checker) judgePermits(before []*Term, b *Term) {
-	if b.Permits < 2 { // of one alone every two are compared
+	if b.Permits < 2 { // with one permit every two exclude each other
 		return
 	}
 	ends, running := []int64{b.To}, []time.Duration(nil)

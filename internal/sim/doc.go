@@ -22,7 +22,7 @@
 // go by the former size for a lease, and permits that are held go on. In addition:
 //
 //	slot          two valid permits have one slot
-//	order         a lock or a permit is had before one who came earlier and stands in line still, or more permits than the size are given
+//	order         somebody holds a lock or a permit although one who came earlier still waits, or more permits than the size are given
 //	resize        a Resize does not do what it says, or something else changes the size
 //	revoke        a holder of a lock, or of several at once, is told to let go twice or without being asked, or is asked and not told
 //	nested        a lock acquired again ends with the first release, or the second acquisition is refused for no reason

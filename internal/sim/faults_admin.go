@@ -133,17 +133,17 @@ func (w *world) adminDeletesLock(ctx context.Context, s *session.Session, path s
 	forgotten(deleted)
 }
 
-// recordMayGo reports whether the record of a line may be lost without harm. Who knows no record
-// waits for the default lease, so no lease may be longer. Plans have longer ones only by flags. A
-// semaphore without its record gives no permits, because its size stands there, too.
-func (w *world) recordMayGo() bool {
+// recordMayBeLost reports whether the record of a line may be lost without harm. Who knows no
+// record waits for the default lease, so no lease may be longer. Plans have longer ones only by
+// flags. A semaphore without its record gives no permits, because its size stands there, too.
+func (w *world) recordMayBeLost() bool {
 	return w.plan.Semaphores == 0 && w.plan.Lease <= session.DefaultLease
 }
 
 // adminOverwritesRecord writes other data in place of a line's record. The path and those who stand
 // there stay. Unlike the deletion of a path, this excuses nobody.
 func (w *world) adminOverwritesRecord(rng *rand.Rand) {
-	if !w.recordMayGo() {
+	if !w.recordMayBeLost() {
 		return
 	}
 	w.asAdmin(w.plan.Timeout, func(ctx context.Context, s *session.Session) {
@@ -156,7 +156,7 @@ func (w *world) adminOverwritesRecord(rng *rand.Rand) {
 // does not hear. Sometimes it deletes all others, too. Then those who come next find neither the
 // one who led nor the record.
 func (w *world) adminOverwritesRecordAndDeletesLeader(rng *rand.Rand) {
-	if !w.recordMayGo() {
+	if !w.recordMayBeLost() {
 		return
 	}
 	_, leader := w.holder(rng)
@@ -196,7 +196,7 @@ func insteadOf(record []byte, rng *rand.Rand) []byte {
 		return nil
 	case 1:
 		return []byte("the billing team's, do not touch")
-	case 2: // it cannot be read any more, besides its lease
+	case 2: // only its lease can still be read
 		return append(record[:len(record):len(record)], "and more\n"...)
 	case 3: // without one of its lines
 		lines := slices.Collect(bytes.Lines(record))

@@ -59,9 +59,10 @@ func (w *world) strays() (found []string) {
 	}
 	for s, n := range places {
 		if most := w.mostPlaces(s.p, s.dir); n > most {
-			found = append(found, fmt.Sprintf("%s has %d znodes in %s, and needs %d at most", s.p.name, n, s.dir, most))
+			found = append(found, fmt.Sprintf("%s has more znodes in %s than the %d that it needs", s.p.name, s.dir, most))
 		}
 	}
+	slices.Sort(found)
 	return found
 }
 

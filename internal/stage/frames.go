@@ -15,6 +15,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -68,7 +69,7 @@ func (f Fault) bound() time.Duration {
 func (f Fault) explains(err error) bool {
 	is := func(what error) bool { return errors.Is(err, what) }
 	return f.cancels && (is(context.Canceled) || f.do != nil && is(zk.ErrConnectionClosed)) ||
-		f.expires && (is(recipe.ReasonSessionLost) || is(recipe.ReasonNodeDeleted))
+		f.expires && (is(recipe.ReasonSessionLost) || is(recipe.ReasonNodeDeleted) || is(session.ErrExpired) || is(session.ErrNoHeartbeat))
 }
 
 // faulty is the host of the process that Faults happen to.
@@ -107,6 +108,9 @@ func AtEachRequest(t *testing.T, f Fault, stride int, test func(s *Stage, c *Cal
 			t.Fatalf("at request %d", nth)
 		}
 		if c.last {
+			if nth == 1 {
+				t.Fatal("the call made no request, so no fault has happened")
+			}
 			t.Logf("fewer than %d requests", nth)
 			return
 		}

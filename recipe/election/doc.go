@@ -28,10 +28,11 @@
 // successor does not wait for the callback. A candidate of another library in the same line keeps
 // only that library's promises. When somebody deletes the election's path with all that is in it,
 // two may lead for at most one lease. Two may lead, too, when somebody overwrites the path's data
-// and deletes the leader's znode, or forges what only the library writes. The fencing token
-// protects against all of these. A virtual machine that is restored from a snapshot, and whose
-// clocks all stood still meanwhile, does not know that its lease has lapsed. The token protects
-// against that, too. Also send the token with each read on which a write depends.
+// and the end of the leader's znode is then not announced, or forges what only the library writes.
+// The fencing token protects against all of these. A virtual machine that is restored from a
+// snapshot, and whose clocks all stood still meanwhile, does not know that its lease has lapsed.
+// The token protects against that, too. Also send the token with each read on which a write
+// depends.
 //
 // # What is promised
 //
@@ -114,8 +115,9 @@
 //   - the callback panics: the candidate leaves the line, then Run panics;
 //   - there is no permission to read or write the heartbeats of other candidates, or the record:
 //     changes of leader take longer (event [EventImpaired]);
-//   - there is no permission to create, set or read the own heartbeat: the candidate does not lead,
-//     or not for long, and Run returns a [*recipe.PermanentError].
+//   - there is no permission to create or set the own heartbeat: the candidate never leads, and Run
+//     returns a [*recipe.PermanentError]. Without the permission to read it, Run returns that error
+//     when the answer to a beat is lost.
 //
 // The delay before a candidate enters the line again is
 //

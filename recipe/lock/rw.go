@@ -109,7 +109,7 @@ func (h *Held) askDowngrade() (*downgrade, error) {
 func failedDowngrade(s *session.Session, err error) error {
 	switch {
 	case s.Err() != nil:
-		return &recipe.EndedError{Reason: recipe.ReasonSessionLost, Err: err}
+		return &recipe.EndedError{Reason: recipe.ReasonSessionLost, Err: s.Err()}
 	case err == line.ErrGone:
 		return &recipe.EndedError{Reason: recipe.ReasonNodeDeleted}
 	}

@@ -112,14 +112,13 @@ func (s *stage) sound(c *shared.Call, of, next *process) {
 // A fault may happen at any request of a Resize. The path holds what its error tells. Nothing is
 // left behind, and the next one gets all permits in time.
 func TestAResizeLeavesNothingWhateverHappensAtEveryRequest(t *testing.T) {
-	sessionIsOver := []error{session.ErrExpired, session.ErrNoHeartbeat}
 	for name, cfg := range map[string]semaphore.Config{"": {}, "slots, ": slotted} {
 		shared.EachFault(t, name+"resize", func(t *testing.T, f shared.Fault) {
 			shared.AtEachRequest(t, f, 1, func(x *shared.Stage, c *shared.Call) {
 				s, a, b := twoAtOne(x, 2, cfg)
 				s.release(a.acquire()) // from now on it follows the size
 				first := b.acquire()
-				err := c.Make(func(ctx context.Context, _ func()) error { return a.Resize(ctx, 3) }, sessionIsOver...)
+				err := c.Make(func(ctx context.Context, _ func()) error { return a.Resize(ctx, 3) })
 				c.Late = true // if its context ends, its znode is deleted without an announcement
 				c.InTime(func() { s.release(b.acquire()) })
 				await.Sleep(stageT)   // what is under way arrives

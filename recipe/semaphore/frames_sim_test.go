@@ -118,7 +118,8 @@ func TestAResizeLeavesNothingWhateverHappensAtEveryRequest(t *testing.T) {
 				s, a, b := twoAtOne(x, 2, cfg)
 				s.release(a.acquire()) // from now on it follows the size
 				first := b.acquire()
-				err := c.Make(func(ctx context.Context, _ func()) error { return a.Resize(ctx, 3) })
+				// Where the request that makes the first heartbeat is lost, the session is over.
+				err := c.Make(func(ctx context.Context, _ func()) error { return a.Resize(ctx, 3) }, session.ErrNoHeartbeat)
 				c.Late = true // if its context ends, its znode is deleted without an announcement
 				c.InTime(func() { s.release(b.acquire()) })
 				await.Sleep(stageT)   // what is under way arrives

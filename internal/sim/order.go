@@ -17,9 +17,9 @@ import (
 // permit at leases, where it stands until it is admitted. One who comes when nobody waits creates a
 // permit at once.
 
-// inOrder is called when a lock is held. Whoever takes over deletes the znode of the silent one, so
-// even a dead session leaves none behind that somebody has passed. And whoever deletes a whole path
-// deletes all who stand there. So nothing is excused. The znode of the holder itself may be gone.
+// inOrder is called when a lock is held. Nothing is excused. A takeover deletes the znode of the
+// silent contender, so the new holder has not passed a znode of a dead session. The deletion of a
+// path deletes all znodes in it. The znode of the holder itself may be gone.
 func (c *lockChecker) inOrder(h *heldRecord, path string) {
 	own := c.places.all[birth{h.Node(), h.Token()}]
 	if own == nil {

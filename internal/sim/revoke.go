@@ -122,7 +122,7 @@ func (p *proc) onRevoke(h *lock.Held) {
 	}
 }
 
-// askToLetGo asks whoever holds the lock to let go.
+// askToLetGo asks the holder to release the lock.
 func (c *contender) askToLetGo(ctx context.Context, l *lock.Lock) {
 	bounded, cancel := c.p.within(ctx, c.rng, 3*time.Second)
 	defer cancel()

@@ -17,27 +17,52 @@ import (
 // measureMany measures a sharded service: three processes with one client each, all of them
 // candidates in each of many elections. They are three clients of this process.
 func measureMany(l *lab) error {
+	const rounds = 7
+	m := many{lab: l, n: l.elections}
+	for round := range rounds {
+		if err := m.round(round == rounds-1); err != nil {
+			return fmt.Errorf("%d elections: %w", m.n, err)
+		}
+	}
 	t := table{
-		title: "One client in many elections, three such processes:",
-		head: []string{"elections", "join, first/second/third, x floor", "close, x floor, x floor and reads", "close ms", "floor ms", "and reads, ms",
+		title: fmt.Sprintf("One client in many elections, three such processes; medians of %d:", rounds),
+		head: []string{"elections", "join, first/second/third, x floor", "close, x floor (least, most)", "x floor and reads", "close ms", "floor ms", "and reads, ms",
 			"beats per D/4, leading/heir/waiting", "heap per waiting one, KB", "stack, KB", "goroutines"},
 	}
-	if err := measureManyOf(l, l.elections, &t); err != nil {
-		return fmt.Errorf("%d elections: %w", l.elections, err)
+	var join [3]string
+	for i := range join {
+		join[i] = ratio(m.joins[i].at(0.5), m.creates[i].at(0.5))
 	}
+	floor, reads := m.floors.at(0.5), m.reads.at(0.5)
+	per := func(total float64) string { return fmt.Sprintf("%.1f", total/1024/float64(m.n)) }
+	t.add(m.n, strings.Join(join[:], " / "),
+		fmt.Sprintf("%s (%s, %s)", ratio(m.closes.at(0.5), floor), ratio(m.closes.at(0), floor), ratio(m.closes.max(), floor)), ratio(m.closes.at(0.5), reads),
+		millis(m.closes.at(0.5)), millis(floor), millis(reads), m.beats,
+		per(m.heap), per(m.stack), fmt.Sprintf("%.2f", m.routines/float64(m.n)))
 	t.print(l.out)
 	return nil
 }
 
 const manyTimeout, manyLease = longTimeout, longTimeout / 2
 
-func measureManyOf(l *lab, n int, t *table) error {
-	f, closeBares, err := newManyFloor(l, n)
+// many is what was measured of n elections.
+type many struct {
+	*lab
+	n                     int
+	joins, creates        [3]sample
+	closes, floors, reads sample
+	heap, stack, routines float64
+	beats                 string
+}
+
+// round measures once what joining and closing take, and in the last round how often they beat.
+func (m *many) round(last bool) error {
+	f, closeBares, err := newManyFloor(m.lab, m.n)
 	if err != nil {
 		return err
 	}
 	defer closeBares()
-	clients, closeClients, err := openAll(l, 3, manyTimeout)
+	clients, closeClients, err := openAll(m.lab, 3, manyTimeout)
 	if err != nil {
 		return err
 	}
@@ -46,53 +71,41 @@ func measureManyOf(l *lab, n int, t *table) error {
 	if err != nil {
 		return err
 	}
-
 	var shards []*shard
 	defer func() {
 		for _, s := range shards {
 			s.stop()
 		}
 	}()
-	var joins, creates [3]sample
-	var heap, stack, routines float64
-	for round := range max(1, 5000/n) { // servers that have just begun are slow
-		for _, s := range shards {
-			s.stop()
+	for i, c := range clients {
+		if err := collect(&m.creates[i], func() (time.Duration, error) { return f.join(i) }); err != nil {
+			return err
 		}
-		shards = nil
-		for i, c := range clients {
-			if err := collect(&creates[i], func() (time.Duration, error) { return f.join(i, round == 0) }); err != nil {
+		before := usage()
+		s := newShard(m.lab, c, paths)
+		shards = append(shards, s)
+		if err := collect(&m.joins[i], s.join); err != nil {
+			return err
+		}
+		if i == 0 {
+			if err := s.awaitEntered(); err != nil {
 				return err
 			}
-			before := usage()
-			s := newShard(l, c, paths)
-			shards = append(shards, s)
-			if err := collect(&joins[i], s.join); err != nil {
-				return err
-			}
-			if i == 0 {
-				if err := s.awaitEntered(); err != nil {
-					return err
-				}
-			}
-			time.Sleep(manyLease / 4) // of answers under way
-			after := usage()
-			heap, stack = float64(after.HeapAlloc)-float64(before.HeapAlloc), float64(after.StackInuse)-float64(before.StackInuse)
-			routines = float64(after.goroutines - before.goroutines)
+		}
+		time.Sleep(manyLease / 4) // of answers under way
+		after := usage()
+		m.heap, m.stack = float64(after.HeapAlloc)-float64(before.HeapAlloc), float64(after.StackInuse)-float64(before.StackInuse)
+		m.routines = float64(after.goroutines - before.goroutines)
+	}
+	if last {
+		if m.beats, err = countBeats(m.lab, clients); err != nil {
+			return err
 		}
 	}
-
-	beats, err := countBeats(l, clients)
-	if err != nil {
+	if err := collect(&m.floors, func() (time.Duration, error) { return f.close(0, false) }); err != nil {
 		return err
 	}
-
-	floorClose, err := f.close(0, false)
-	if err != nil {
-		return err
-	}
-	floorReads, err := f.close(2, true)
-	if err != nil {
+	if err := collect(&m.reads, func() (time.Duration, error) { return f.close(2, true) }); err != nil {
 		return err
 	}
 	runtime.GC()
@@ -101,15 +114,7 @@ func measureManyOf(l *lab, n int, t *table) error {
 	if err := shards[1].awaitEntered(); err != nil {
 		return err
 	}
-	took := shards[1].last.Sub(begun)
-	per := func(total float64) string { return fmt.Sprintf("%.1f", total/1024/float64(n)) }
-	var join [3]string
-	for i := range join {
-		join[i] = ratio(joins[i].at(0.5), creates[i].at(0.5))
-	}
-	t.add(n, strings.Join(join[:], " / "),
-		ratio(took, floorClose)+" / "+ratio(took, floorReads), millis(took), millis(floorClose), millis(floorReads), beats,
-		per(heap), per(stack), fmt.Sprintf("%.2f", routines/float64(n)))
+	m.closes = append(m.closes, shards[1].last.Sub(begun))
 	return nil
 }
 
@@ -255,30 +260,22 @@ func (f *manyFloor) paths(what string) ([]string, error) {
 }
 
 // join makes an ephemeral znode of the i-th session in each of n places, and returns how long that
-// took. They are kept if asked for.
-func (f *manyFloor) join(i int, keep bool) (time.Duration, error) {
+// took.
+func (f *manyFloor) join(i int) (time.Duration, error) {
 	paths, err := f.paths("floor")
 	if err != nil {
 		return 0, err
 	}
 	b := f.by[i]
-	nodes := make([]string, f.n)
+	f.nodes[i] = make([]string, f.n)
 	runtime.GC() // here and below: the measurement must not pay for what was before
 	begun := time.Now()
-	err = pipelined(f.n, func(i int) (err error) {
-		nodes[i], err = b.Create(paths[i]+"/_c_00000000-0000-4000-8000-000000000000-latch-", []byte("candidate"),
+	err = pipelined(f.n, func(n int) (err error) {
+		f.nodes[i][n], err = b.Create(paths[n]+"/_c_00000000-0000-4000-8000-000000000000-latch-", []byte("candidate"),
 			zk.FlagEphemeral|zk.FlagSequence, zk.WorldACL(zk.PermAll))
 		return err
 	})
-	took := time.Since(begun)
-	if err != nil {
-		return 0, err
-	}
-	if keep {
-		f.nodes[i] = nodes
-		return took, nil
-	}
-	return took, pipelined(f.n, func(i int) error { return b.Delete(nodes[i], -1) })
+	return time.Since(begun), err
 }
 
 // close ends the i-th session. It returns how long it took until the second session had heard of

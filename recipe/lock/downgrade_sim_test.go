@@ -1,6 +1,7 @@
 package lock_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"sync/atomic"
@@ -17,15 +18,15 @@ import (
 // administrator deletes the znode, and the path is deleted with the last place and made again.
 // There the number is another's, whose departure nobody has announced.
 func TestADowngradeAnnouncesNothingInAnotherPath(t *testing.T) {
-	var asked atomic.Int32
-	var second chan struct{}
-	cfg := zktest.Config{OnRequest: func(r zktest.Request) {
-		if r.Host == "w" && r.Op == zktest.OpExists && r.Path == stagePath && asked.Add(1) == 2 {
-			close(second)
+	var renames atomic.Int32
+	var renaming chan struct{}
+	cfg := zktest.Config{Latency: time.Millisecond, OnRequest: func(r zktest.Request) {
+		if r.Host == "w" && r.Op == zktest.OpMulti && strings.Contains(r.Path, "READ") && renames.Add(1) == 1 {
+			close(renaming)
 		}
 	}}
 	onStage(t, cfg, func(t *testing.T, s *stage) {
-		second = make(chan struct{})
+		renaming = make(chan struct{})
 		s.Config = session.Config{Timeout: 30 * time.Second, Lease: 2 * time.Second}
 		clean := lock.Config{Cleanup: true}
 		w := s.rw("w", clean)
@@ -33,7 +34,7 @@ func TestADowngradeAnnouncesNothingInAnotherPath(t *testing.T) {
 		q, p0, p1, p2 := s.rw("q", clean), s.rw("p0", clean), s.rw("p1", clean), s.rw("p2", clean)
 		held := <-w.start(false)
 		go held.Downgrade(t.Context())
-		<-second
+		<-renaming
 		w.host.Hold(zktest.ToServer)
 		await.Sleep(10 * time.Millisecond)
 		if line := s.inLine(); len(line) != 1 || !strings.Contains(line[0].Path, "READ") {
@@ -92,5 +93,47 @@ func TestADowngradeKeepsItsPlaceWhenTheNumbersRunOut(t *testing.T) {
 				release(t, <-waiting)
 			})
 		})
+	}
+}
+
+// A contender that comes while a writer becomes a reader misses the number that this uses up. It
+// learns soon that nobody has that number.
+func TestWhoComesDuringADowngradeDoesNotWaitForALease(t *testing.T) {
+	for _, reads := range []bool{false, true} {
+		for off := -4 * time.Millisecond; off <= 12*time.Millisecond; off += time.Millisecond {
+			onStage(t, zktest.Config{Latency: time.Millisecond}, func(t *testing.T, s *stage) {
+				w, other := s.rw("w"), s.rw("other")
+				release(t, other.acquire(reads)) // its session is there
+				held := w.acquire(writing)
+				await.Sleep(stageD)
+				var got <-chan *lock.Held
+				come := func() { got = other.start(reads) }
+				if off <= 0 {
+					come()
+				}
+				await.Sleep(max(off, -off))
+				down := make(chan *lock.Held, 1)
+				go func() {
+					h, err := held.Downgrade(t.Context())
+					if err != nil {
+						t.Error(err)
+					}
+					down <- h
+				}()
+				if off > 0 {
+					await.Sleep(off)
+					come()
+				}
+				reader := <-down
+				if !reads {
+					await.Sleep(100 * time.Millisecond)
+					release(t, reader)
+				}
+				soon(t, fmt.Sprintf("a contender that came %v after the call, to read: %v", off, reads), func() { release(t, <-got) })
+				if reads {
+					release(t, reader)
+				}
+			})
+		}
 	}
 }

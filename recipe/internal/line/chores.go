@@ -26,6 +26,11 @@ func (c *chores) begin(p *Place, clk clock.Clock) {
 	watched, kept := c.every(p)
 	now, part := clk.Now(), clk.Random()
 	c.watched, c.kept = early(now, part, watched), early(now, part, kept)
+	if p.cfg.Busy && len(p.ahead) == 0 && len(p.departures) > 0 {
+		// A number is missing. Perhaps a writer has become a reader, which uses up a number. Only
+		// afterwards can it write into the record that nobody has that number.
+		c.keepSoon(p)
+	}
 }
 
 // early is a time before now by a part of d.
@@ -37,7 +42,7 @@ func early(now clock.Instant, part float64, d time.Duration) clock.Instant {
 // be held.
 func (c *chores) keepSoon(p *Place) {
 	_, kept := c.every(p)
-	c.kept = p.cfg.Clock.Now().Add(p.s.LeaseTime()/8 - kept)
+	c.kept = p.cfg.Clock.Now().Add(p.s.LeaseTime()/16 - kept)
 }
 
 // spread is the part of the time between two chores by which the next one may come early. Otherwise
@@ -169,9 +174,13 @@ func (p *Place) askWatched(ctx context.Context) error {
 
 // askKept asks about those in the kept list that have no watch: the one before the nearest, the
 // first of the line, and, if readers are ahead, the last writer. They tell how many blocks are
-// ahead, if these are few. The holder reads the record, because it writes it when it leaves.
+// ahead, if these are few. The holder reads the record, because it writes it when it leaves. One
+// that is first but waits for a lease reads it to find out whether it still has to.
 func (p *Place) askKept(ctx context.Context) error {
-	if len(p.ahead) == 0 {
+	switch {
+	case len(p.ahead) == 0 && !p.led:
+		return p.askRecord(ctx)
+	case len(p.ahead) == 0:
 		return p.refresh(ctx)
 	}
 	asked := false // the record

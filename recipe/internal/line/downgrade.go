@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 
 	"github.com/go-zookeeper/zk"
@@ -25,10 +26,7 @@ func (p *Place) Downgrade(ctx context.Context, reader Style) error {
 	// The name is as unique as it was: nobody else has its GUID.
 	number := p.path[strings.LastIndex(p.path, string(p.cfg.Style))+len(p.cfg.Style):]
 	path := strings.TrimSuffix(p.path, string(p.cfg.Style)+number) + string(reader) + number
-	before := p.nextNumber(ctx)
-	_, err := p.s.Multi(ctx,
-		&zk.CreateRequest{Path: path, Data: p.cfg.Data, Acl: p.cfg.ACL, Flags: zk.FlagEphemeral},
-		&zk.DeleteRequest{Path: p.path, Version: -1})
+	used, err := p.rename(ctx, path)
 	if session.OutcomeOf(err) == session.OutcomeUnknown {
 		if err = p.downgraded(ctx, path, err); err != nil {
 			p.s.DeleteInBackground(path, nil) // it may be there, or not
@@ -42,41 +40,68 @@ func (p *Place) Downgrade(ctx context.Context, reader Style) error {
 	p.path, p.cfg.Style, p.shared, p.led, p.revoked = path, reader, true, false, false
 	p.stat = zk.Stat{}
 	p.own = p.s.Watch(path, p.wake)
+	if used != noNumber {
+		p.unused(ctx, used)
+	}
 	if err := p.checkOwn(ctx); err != nil {
 		return err
 	}
 	p.hold = p.s.Reserve(p.own, p.wake)
 	p.attend()
-	if after := p.nextNumber(ctx); before > p.number() && after == before+1 {
-		p.unused(ctx, before)
-	}
 	return nil
 }
 
-// nextNumber returns the number that the next sequential znode would get, or -1. A server counts
-// the creates of children, and shows twice that number less the children that are there.
-func (p *Place) nextNumber(ctx context.Context) int64 {
-	stat, ok, err := p.s.Exists(ctx, p.dir)
-	if err != nil || !ok || stat.Cversion < 0 {
-		return -1
+// rename makes the znode at path and deletes the own one, in one multi. The create uses up a
+// number, although the name is not sequential: rename returns which. To learn it, the same multi
+// writes the record as it is. A server counts the creates of children. The answer to that write has
+// twice this count, less the children that are there. If the record cannot be written, or the
+// answer is lost, the number is not known: noNumber.
+func (p *Place) rename(ctx context.Context, path string) (used int64, err error) {
+	ops := []any{
+		&zk.CreateRequest{Path: path, Data: p.cfg.Data, Acl: p.cfg.ACL, Flags: zk.FlagEphemeral},
+		&zk.DeleteRequest{Path: p.path, Version: -1},
 	}
-	return (int64(stat.Cversion) + int64(stat.NumChildren)) / 2
+	for attempt := 0; p.ours && attempt < holderAttempts; attempt++ {
+		results, err := p.s.Multi(ctx, append(ops, &zk.SetDataRequest{Path: p.dir, Data: []byte(p.record.String()), Version: p.version})...)
+		switch refused := len(results) > len(ops) && results[len(ops)].Error != nil; {
+		case err == nil && results[len(ops)].Stat != nil:
+			stat := results[len(ops)].Stat
+			p.version = stat.Version
+			used = (int64(stat.Cversion)+int64(stat.NumChildren))/2 - 1
+			if used <= p.number() || used >= math.MaxInt32/2 {
+				used = noNumber // the field has no room for such counts
+			}
+			return used, nil
+		case err == nil || !refused:
+			return noNumber, err
+		case !errors.Is(err, zk.ErrBadVersion):
+			attempt = holderAttempts
+		default: // others write it at the same time
+			if err := p.refresh(ctx); err != nil {
+				return noNumber, err
+			}
+		}
+	}
+	_, err = p.s.Multi(ctx, ops...)
+	return noNumber, err
 }
 
-// unused writes into the record that nobody has this number: the create of a name that is not
-// sequential has used it up. Otherwise the next contender takes it for a holder that has vanished.
-// If others write the record at the same time, it writes nothing.
+// unused writes into the record that nobody has this number. Otherwise the next contender takes it
+// for a holder that has vanished.
 func (p *Place) unused(ctx context.Context, n int64) {
-	if p.refresh(ctx) != nil || !p.ours {
-		return
-	}
-	r := p.record.leave(n)
-	// With a check of the own znode: else the path may have been made again, with other numbers.
-	results, err := p.s.Multi(ctx,
-		&zk.CheckVersionRequest{Path: p.path, Version: -1},
-		&zk.SetDataRequest{Path: p.dir, Data: []byte(r.String()), Version: p.version})
-	if err == nil && results[1].Stat != nil {
-		p.record, p.version = r, results[1].Stat.Version
+	for range holderAttempts {
+		r := p.record.leave(n)
+		// With a check of the own znode: else the path may have been made again, with other
+		// numbers.
+		results, err := p.s.Multi(ctx,
+			&zk.CheckVersionRequest{Path: p.path, Version: -1},
+			&zk.SetDataRequest{Path: p.dir, Data: []byte(r.String()), Version: p.version})
+		if err == nil && results[1].Stat != nil {
+			p.record, p.version = r, results[1].Stat.Version
+		}
+		if !errors.Is(err, zk.ErrBadVersion) || p.refresh(ctx) != nil || !p.ours {
+			return
+		}
 	}
 }
 

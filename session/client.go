@@ -53,7 +53,8 @@ type common struct {
 	statesDropped atomic.Uint64
 }
 
-// Delays between the end of one session and the beginning of the next.
+// Delays between the end of one session and the beginning of the next. They grow while sessions last
+// for less than a lease.
 const (
 	firstReopen   = 50 * time.Millisecond
 	longestReopen = 5 * time.Second
@@ -132,8 +133,8 @@ func (c *Client) run() {
 			c.fail(s.Err())
 			return
 		}
-		if c.clock.Now().Sub(begun) > longestReopen {
-			pause.Reset()
+		if c.clock.Now().Sub(begun) >= min(longestReopen, s.LeaseTime()) {
+			pause.Reset() // it did not fail at once: perhaps another session has taken over from it
 		}
 		if pause.Wait(c.ctx) != nil {
 			return

@@ -27,8 +27,9 @@
 // # Client and sessions
 //
 // A [Client] is opened once and shared. It has one [Session] after another: when one is over, the
-// client opens the next, until Close. The delays between them are exponential, with jitter. A
-// Session is exactly one ZooKeeper session id. It moves between servers and ends once.
+// client opens the next, until Close. The delay between two is about 50 ms. It grows while sessions
+// last for less than a lease, up to some 5 s. A Session is exactly one ZooKeeper session id. It
+// moves between servers and ends once.
 //
 //	connecting ──► connected ◄──► suspended
 //	     │             │              │

@@ -258,10 +258,10 @@ func (e *Election) retry(ctx context.Context, begun clock.Instant, err error) er
 	return clock.Sleep(ctx, e.clock, delay)
 }
 
-// resetPause makes the next delay short if the attempt or stay that began at begun has lasted for
-// the session timeout.
+// resetPause makes the next delay short if the attempt or stay that began at begun has lasted for a
+// lease. So a candidate that loses its lease or its session again and again is not kept out.
 func (e *Election) resetPause(begun clock.Instant) {
-	if e.clock.Now().Sub(begun) >= e.client.Status().Timeout {
+	if e.clock.Now().Sub(begun) >= e.client.Status().LeaseTime {
 		e.pause.Reset()
 	}
 }

@@ -122,10 +122,13 @@
 // The delay before a candidate enters the line again is
 //
 //	after Term.Resign                    none
-//	after the first term shorter than T  about 50 ms
+//	after the first term shorter than D  about 50 ms
 //	after each further one               longer, up to some 10 s
-//	after a term of T or longer          about 50 ms again
+//	after a term of D or longer          about 50 ms again
 //	when nobody is in the line           100 ms at most, or D/8 if that is shorter
+//
+// The new session of a candidate that has lost its session has a delay of its own, see package
+// [session].
 //
 // So a callback that always fails is called about every 100 ms, for ever, if no other candidate
 // stands in the line, or if all others fail, too. To prevent that, let the callback wait for its

@@ -28,8 +28,8 @@ type Attempts struct {
 }
 
 // Attempt calls try again and again until it succeeds, or trying again cannot help, or the work is
-// to end. The delays between the attempts grow. An attempt that has lasted for a session timeout
-// makes them short again.
+// to end. The delays between the attempts grow. An attempt that has lasted for a lease makes them
+// short again.
 func (l *Life) Attempt(ctx context.Context, a Attempts, try func() error) error {
 	pause := NewBackoff(l.clock)
 	for {
@@ -45,7 +45,7 @@ func (l *Life) Attempt(ctx context.Context, a Attempts, try func() error) error 
 			return &recipe.PermanentError{Path: a.Path, Err: err}
 		}
 		a.Last.Set(err)
-		if l.clock.Now().Sub(begun) >= l.client.Status().Timeout {
+		if l.clock.Now().Sub(begun) >= l.client.Status().LeaseTime {
 			pause.Reset()
 		}
 		delay := pause.Next()

@@ -19,6 +19,11 @@ type standing struct {
 	node, session         string
 }
 
+// served reports whether a contender has begun to hold what it wants since then, and beats.
+func (s *standing) served(since int64) bool {
+	return s != nil && s.elected >= since && s.beat >= s.elected
+}
+
 // record is the history of a round while it is being written.
 type record struct {
 	mu    sync.Mutex // guards what follows
@@ -70,6 +75,8 @@ func (r *record) tell(l history.Line) {
 		s.inLine, s.heir, s.leading, s.node = true, false, false, l.Node
 	case "heir":
 		s.heir = true
+	case "downgraded":
+		s.leading = true // as it did before
 	case "elected", "acquired":
 		s.leading, s.heir, s.token, s.elected = true, false, l.Token, l.T
 	case "beat":

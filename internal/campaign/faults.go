@@ -163,6 +163,9 @@ var Faults = []Fault{
 		Start: contenders(sets...), Do: atRandom(contendersHeld), Slow: true,
 		What: "three sets of two locks and a single lock, among three locks; everything at random " +
 			"as in 8d"},
+	{Name: "8l downgrade", Drawn: true, Contend: true,
+		Start: contenders(writer, writer, writer), Do: writerReads,
+		What: "a writer becomes a reader while other writers wait; it is killed then, or goes on"},
 }
 
 func nobody(context.Context, *Round) error { return nil }

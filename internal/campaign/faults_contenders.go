@@ -7,192 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
-	"strings"
 
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
 	"github.com/zkrecipe/zkrecipe/internal/history"
 	"github.com/zkrecipe/zkrecipe/internal/hold"
-	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
-	"github.com/zkrecipe/zkrecipe/session"
 )
-
-// permits is how many a semaphore has.
-const permits = 2
-
-// kind is a kind of contender.
-type kind struct {
-	recipe string
-	flags  string // besides
-	paths  string // of its locks, below the round's path, separated by commas; "": the path itself
-}
-
-var (
-	oneLock   = kind{recipe: "lock"}
-	triesLock = kind{recipe: "lock", flags: "-try"}
-	reader    = kind{recipe: "read"}
-	writer    = kind{recipe: "write"}
-	onePermit = kind{recipe: "semaphore"}
-	triesOne  = kind{recipe: "semaphore", flags: "-try"}
-	both      = kind{recipe: "semaphore", flags: "-permits 2"}
-)
-
-func lockAt(paths string) kind { return kind{recipe: "lock", paths: paths} }
-
-// Contenders that share a path.
-var (
-	locks      = []kind{oneLock, oneLock, oneLock}
-	readWrite  = []kind{writer, reader, reader, writer}
-	semaphores = []kind{onePermit, onePermit, onePermit, onePermit}
-	atOnce     = []kind{both, onePermit, both, onePermit}
-	tries      = []kind{oneLock, triesLock, triesLock}
-	triesAny   = []kind{onePermit, onePermit, triesOne, triesOne}
-	sets       = []kind{lockAt("a,b"), lockAt("b,c"), lockAt("c,a"), lockAt("b")}
-	aSet       = []kind{lockAt("a,b"), lockAt("a"), lockAt("b")}
-)
-
-// contenders brings processes of examples/contender to one path instead of candidates: one for each
-// of the kinds. Each holds what it gets for two leases, again and again.
-func contenders(kinds ...kind) func(context.Context, *Round) error {
-	return func(ctx context.Context, r *Round) error {
-		return r.bring(ctx, kinds, r.rig.Servers(), r.rig.Servers())
-	}
-}
-
-// anyContenders brings contenders for locks, a read-write lock or a semaphore, as the seed says.
-func anyContenders(ctx context.Context, r *Round) error {
-	return contenders(r.anyKinds()...)(ctx, r)
-}
-
-func (r *Round) anyKinds() []kind {
-	return pick(r, [][]kind{locks, readWrite, semaphores, atOnce, tries, triesAny, sets})
-}
-
-// bring brings contenders; the first knows the servers at, the others know rest. The seed says
-// whether permits have slots, and whether contenders are told to do more than to hold.
-func (r *Round) bring(ctx context.Context, kinds []kind, at, rest []*ensemble.Server) error {
-	r.telling = r.rng.IntN(2) == 0
-	if kinds[0].recipe == "semaphore" {
-		r.drawSlots()
-		r.notes.count("with slots", r.slots)
-		if err := r.setSize(ctx); err != nil {
-			return err
-		}
-	}
-	for i, k := range kinds {
-		c := &candidate{id: names[i], kind: k, home: r.rig.homes[i], zk: addrs(at...)}
-		r.candidates, at = append(r.candidates, c), rest
-		if err := r.launch(c); err != nil {
-			return err
-		}
-	}
-	return r.served(ctx)
-}
-
-// setSize makes the semaphore where its size is to change. Contenders take the size from the path
-// then, because one that is started again does not know what it is by now.
-func (r *Round) setSize(ctx context.Context) error {
-	if !r.telling {
-		return nil
-	}
-	// With the lease of the contenders: the path says how long one may be.
-	client, err := session.Open(addrs(r.rig.Servers()...),
-		session.Config{Timeout: r.T, Lease: r.lease})
-	if err != nil {
-		return err
-	}
-	s, err := semaphore.New(client, r.path, permits, semaphore.Config{})
-	if err == nil {
-		err = s.Resize(ctx, permits)
-	}
-	return errors.Join(err, client.Close())
-}
-
-// contend is the command that starts a contender, without the flags that it shares with a
-// candidate.
-func (r *Round) contend(k kind) string {
-	size := permits
-	if r.telling {
-		size = 0
-	}
-	return fmt.Sprintf("%s -recipe %s -size %d -slots=%v -hold %v -rest 10ms %s",
-		r.contender, k.recipe, size, r.slots, 2*r.lease, k.flags)
-}
-
-// pathsOf are where the locks of a kind are.
-func (r *Round) pathsOf(k kind) (all []string) {
-	for _, name := range strings.Split(k.paths, ",") {
-		all = append(all, path.Join(r.path, name))
-	}
-	return all
-}
-
-// tells tells the holder of an exclusive lock, or somebody else, to do more than to hold, in half
-// of the rounds: the writer becomes a reader, the holder is asked to release the lock, the size of
-// a semaphore changes. The fault comes before that, meanwhile or after it.
-func (r *Round) tells(ctx context.Context, holder *candidate) error {
-	if !r.telling {
-		return nil
-	}
-	to, word := pick(r, r.candidates), "revoke"
-	switch {
-	case holder.recipe == "semaphore":
-		word = fmt.Sprint("resize ", permits+r.rng.IntN(3))
-	case holder.recipe == "write" && r.rng.IntN(3) > 0:
-		to, word = holder, "downgrade"
-	}
-	r.fault("%s is told to %s", to.id, word)
-	to.command(word)
-	return r.last(ctx, r.leases(0, .25))
-}
-
-// tellOne tells somebody at random.
-func tellOne(ctx context.Context, r *Round) (func(context.Context) error, error) {
-	return nil, r.tells(ctx, r.someone())
-}
-
-// countTold notes what contenders have done besides.
-func (r *Round) countTold() {
-	for _, l := range r.all() {
-		switch l.Event {
-		case "downgraded", "revoked", "resized":
-			r.notes.count(l.Event, true)
-		}
-	}
-}
-
-// contended reports whether contenders are at work in this round.
-func (r *Round) contended() bool { return len(r.candidates) > 0 && r.candidates[0].recipe != "" }
-
-// dirs are where the znodes of the candidates or contenders stand.
-func (r *Round) dirs() (all []string) {
-	if r.contended() && r.candidates[0].recipe == "semaphore" {
-		return []string{path.Join(r.path, "leases"), path.Join(r.path, "locks")}
-	}
-	for _, c := range r.candidates {
-		all = append(all, r.pathsOf(c.kind)...)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// tries reports whether it does not wait. Then it may find that it is busy each time.
-func (c *candidate) tries() bool { return strings.Contains(c.flags, "-try") }
-
-// served waits until each contender has got what it asks for once more.
-func (r *Round) served(ctx context.Context) error {
-	since := history.Now()
-	return r.until(ctx, "each contender has been served", func(now map[string]*standing) bool {
-		for _, c := range r.candidates {
-			if s := now[c.id]; !c.killed && !c.tries() && !s.served(since) {
-				return false
-			}
-		}
-		return true
-	})
-}
 
 // comesToHold waits until one of these contenders holds, and returns it. A reader does not count:
 // others may hold beside it.
@@ -241,7 +62,7 @@ func holderExpelled(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	if err := r.tells(ctx, holder); err != nil {
+	if err := r.asks(ctx, holder); err != nil {
 		return err
 	}
 	if err := r.cut(ctx, holder); err != nil {
@@ -283,13 +104,36 @@ func oneOfSetDeleted(ctx context.Context, r *Round) error {
 	return r.othersServed(ctx, holder, since)
 }
 
+// writerReads has a writer become a reader. In some rounds that one is killed then. The others must
+// be served.
+func writerReads(ctx context.Context, r *Round) error {
+	writer, err := r.comesToHold(ctx, r.candidates...)
+	if err != nil {
+		return err
+	}
+	since := r.ask(writer, "downgrade")
+	reads, err := r.patiently(ctx, 2*r.lease, func(ctx context.Context) error {
+		return r.until(ctx, writer.id+" reads", func(now map[string]*standing) bool {
+			return now[writer.id].reads > since
+		})
+	})
+	if err != nil {
+		return err
+	}
+	r.notes.count("reads", reads)
+	if r.rng.IntN(3) == 0 {
+		since = r.kill(writer)
+	}
+	return r.othersServed(ctx, writer, since)
+}
+
 // holderKilled kills a holder with kill -9. The others must be served.
 func holderKilled(ctx context.Context, r *Round) error {
 	holder, err := r.comesToHold(ctx, r.candidates...)
 	if err != nil {
 		return err
 	}
-	if err := r.tells(ctx, holder); err != nil {
+	if err := r.asks(ctx, holder); err != nil {
 		return err
 	}
 	return r.othersServed(ctx, holder, r.kill(holder))
@@ -317,7 +161,7 @@ func holdersFollowerCut(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
-	if err := r.tells(ctx, holder); err != nil {
+	if err := r.asks(ctx, holder); err != nil {
 		return err
 	}
 	since, err := r.cutOff(ctx, s)
@@ -430,9 +274,9 @@ func expelContender(ctx context.Context, r *Round) (func(context.Context) error,
 }
 
 // contendersHeld are what is broken at random: the same as for candidates, except that the znodes
-// to delete must be looked for, and that contenders are told to do more.
+// to delete must be looked for, and that contenders are asked to do more.
 var contendersHeld = append([]hazard{
 	freezeServer, freezeServer, killServer, cutServer, cutServer, dropClients,
 	cutClient, cutClient, losePackets, pauseOne, pauseOne, killOne, resignOne, expelContender, expelContender,
-	tellOne, tellOne, tellOne, tellOne, tellOne, tellOne, tellOne, tellOne, tellOne, tellOne,
+	askOne, askOne, askOne, askOne, askOne, askOne, askOne, askOne, askOne, askOne,
 }, holdEach(hold.Places...)...)

@@ -16,6 +16,7 @@ type standing struct {
 	suspended             bool
 	token                 int64 // of its latest term
 	elected, beat         int64 // when that began, and was seen last
+	reads                 int64 // when a writer became a reader last
 	node, session         string
 }
 
@@ -76,7 +77,7 @@ func (r *record) tell(l history.Line) {
 	case "heir":
 		s.heir = true
 	case "downgraded":
-		s.leading = true // as it did before
+		s.leading, s.reads = true, l.T
 	case "elected", "acquired":
 		s.leading, s.heir, s.token, s.elected = true, false, l.Token, l.T
 	case "beat":

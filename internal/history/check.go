@@ -184,7 +184,7 @@ func (c *checker) candidate(l Line) {
 		c.beat(p, p.terms[path], l)
 	case "deposed", "lost", "released":
 		if t := p.terms[path]; t != nil && t.Token == l.Token {
-			t.Reason = cmp.Or(l.Reason, l.Event) // "released" gives no other
+			t.Reason, t.told = cmp.Or(l.Reason, l.Event), l.T // "released" gives no other
 			delete(p.terms, path)
 		}
 	case "resizing":

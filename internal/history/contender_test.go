@@ -238,6 +238,17 @@ func TestSeveralPermitsOfOneHolderCount(t *testing.T) {
 			}
 		})
 	}
+	// One of two znodes was deleted, which a tells at 15.
+	deleted := several(2, lost("a", 1, 0, 10, 40))
+	deleted[3].T, deleted[3].Reason = 15*int64(time.Millisecond), "node deleted"
+	one := several(1, slices.Clone(deleted))
+	for from, c := range map[int64]struct {
+		history []Line
+		want    []string
+	}{12: {deleted, []string{LeaseOutlive}}, 16: {deleted, nil}, 17: {one, []string{LeaseOutlive}}} {
+		lines := []Line{contender("a", "semaphore", 2), contender("b", "semaphore", 2)}
+		want(t, slices.Concat(lines, c.history, two("b", 2, from, 50)), c.want...)
+	}
 	a := contender("a", "semaphore", 3)
 	a.Slots = true
 	want(t, append([]Line{a}, two("a", 1, 0, 10, 0, 1)...))

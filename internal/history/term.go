@@ -24,6 +24,7 @@ type Term struct {
 
 	asked   bool  // it was told to resign: it may be killed before it says so
 	waiting int64 // since when a permit was waited for
+	told    int64 // when the candidate said that it was over
 }
 
 // excludes reports whether the two, of which the other is the later one, must not be valid at one
@@ -145,6 +146,9 @@ func (c *checker) overlap(s stretch, format string, args ...any) {
 // the next one lead at once.
 var chosen = []string{"resigned", "released", "returned", "stopped", "panicked", "cancelled", "closed", "unhealthy"}
 
+// nodeDeleted is the reason of one whose znode was deleted.
+const nodeDeleted = "node deleted"
+
 // stopBefore is the part of D by which a term ends before its lease does. From then on a candidate
 // may let the next one lead.
 const stopBefore = 16
@@ -167,6 +171,11 @@ func (c *checker) early(a, b *Term) time.Duration {
 	claim := a.Deadline
 	if a.Reason == "lease expired" {
 		claim -= c.lease / stopBefore
+	}
+	if a.Held > 1 && a.Reason == nodeDeleted {
+		// One of several znodes. As soon as the work has stopped, the holder deletes the others,
+		// and announces with them that all of its permits are over.
+		claim = min(claim, a.told)
 	}
 	return time.Duration(max(0, claim-b.From))
 }

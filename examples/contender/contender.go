@@ -12,6 +12,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -22,8 +23,10 @@ type program struct {
 	client   *session.Client
 	means    means
 	out      *lines.Output
-	commands chan string // from stdin: "acquire" and "release"
-	gone     atomic.Bool // "left" was written
+	commands chan string     // from stdin: "acquire", "downgrade" and "release"
+	requests chan request    // from stdin: the others
+	revoked  chan *lock.Held // somebody asks to release it
+	gone     atomic.Bool     // "left" was written
 }
 
 // run contends until ctx ends, or as often as it was told. The error is why it could not.
@@ -41,14 +44,18 @@ func (p *program) run(ctx context.Context) error {
 		return example.Mistake(err)
 	}
 	p.out = lines.New(os.Stdout, p.id)
-	commands := map[string]func(){}
-	for _, command := range []string{"acquire", "release"} {
-		commands[command] = func() { p.commands <- command }
+	commands := map[string]func(int){
+		"revoke":   func(int) { p.request("revoke", p.means.revoke) },
+		"resize N": func(size int) { p.request("resize", p.resizer(size)) },
+	}
+	for _, command := range []string{"acquire", "downgrade", "release"} {
+		commands[command] = func(int) { p.commands <- command }
 	}
 	return p.out.Run(ctx, commands, func(ctx context.Context) error {
 		var followed sync.WaitGroup
 		following, stop := context.WithCancel(ctx)
 		followed.Go(func() { p.out.FollowSessions(following, client) })
+		followed.Go(func() { p.carryOut(following) })
 		err := p.contend(ctx)
 		if ctx.Err() != nil {
 			err = nil // it was told to end
@@ -90,7 +97,7 @@ func (p *program) get(ctx context.Context) (holding, error) {
 		for {
 			select {
 			case command := <-p.commands:
-				p.refuse(command)
+				p.refuse(command, false)
 			case <-done:
 				return
 			}
@@ -110,7 +117,8 @@ func (p *program) keep(ctx context.Context, h holding) {
 	if s, err := p.client.Session(h.Context()); err == nil {
 		p.out.Session(s.ID(), p.client) // before the line about what is held in it
 	}
-	p.out.Write("acquired", append([]any{"token", h.Token(), "deadline", h.Remaining}, slotOf(h)...)...)
+	p.tellHeld(always, "acquired", h, permitsOf(h)...)
+	writer := p.writerOf(h)
 	var over <-chan time.Time
 	if p.hold > 0 {
 		over = time.After(p.hold)
@@ -118,14 +126,25 @@ func (p *program) keep(ctx context.Context, h holding) {
 	ticker := time.NewTicker(p.beat)
 	defer ticker.Stop()
 	for work := true; work; {
-		p.out.WriteIf(h.Valid, "beat", "token", h.Token(), "deadline", h.Remaining)
+		p.tellHeld(h.Valid, "beat", h)
 		select {
 		case <-ticker.C:
 		case <-over:
 			work = false
 		case command := <-p.commands:
-			if work = command != "release"; work {
-				p.refuse(command)
+			switch {
+			case command == "release":
+				work = false
+			case command == "downgrade" && writer != nil:
+				if h, writer = p.downgrade(ctx, writer), nil; h == nil {
+					return
+				}
+			default:
+				p.refuse(command, true)
+			}
+		case asked := <-p.revoked:
+			if work = !asked.Valid(); !work { // else it was asked about an earlier time
+				p.out.Write("revoked", named(asked, h)...)
 			}
 		case <-h.Context().Done():
 			work = false
@@ -139,14 +158,44 @@ func (p *program) keep(ctx context.Context, h holding) {
 // release tells how it ended, and then lets others have it. The line comes first: it is the end of
 // what the beats before it prove. The znode may be deleted in the background.
 func (p *program) release(h holding) {
-	if reason := lossOf(h); reason != "" {
-		p.out.Write("lost", "token", h.Token(), "reason", reason)
-	} else {
-		p.out.Write("released", "token", h.Token())
+	for _, one := range partsOf(h) {
+		if reason := lossOf(one); reason != "" {
+			p.out.Write("lost", append(named(one, h), "reason", reason)...)
+		} else {
+			p.out.Write("released", named(one, h)...)
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lines.ExitWithin/2)
 	defer cancel()
 	_ = h.Release(ctx) // its loss was told; what is not deleted yet is deleted in the background
+}
+
+// tellHeld writes that h is held if ok says so, one line for each of its parts.
+func (p *program) tellHeld(ok func() bool, event string, h holding, more ...any) {
+	for _, one := range partsOf(h) {
+		fields := append(named(one, h), "deadline", one.Remaining)
+		p.out.WriteIf(ok, event, append(fields, more...)...)
+	}
+}
+
+func always() bool { return true }
+
+// downgrade makes a writer a reader, and returns what is held then, or nil. The writer's last line
+// comes first, as in release: readers may hold the lock as soon as the servers have done it.
+func (p *program) downgrade(ctx context.Context, writer *lock.Held) holding {
+	over := true
+	valid := func() bool { over = !writer.Valid(); return !over }
+	p.out.WriteIf(valid, "released", "token", writer.Token())
+	if over {
+		return writer // keep tells why
+	}
+	reader, err := writer.Downgrade(ctx)
+	if err != nil {
+		p.out.Fail(err)
+		return nil
+	}
+	p.tellHeld(always, "downgraded", reader)
+	return reader
 }
 
 // pause waits between two acquisitions.
@@ -163,7 +212,7 @@ func (p *program) pause(ctx context.Context) error {
 			if command == "acquire" {
 				return nil
 			}
-			p.refuse(command)
+			p.refuse(command, false)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -171,10 +220,13 @@ func (p *program) pause(ctx context.Context) error {
 }
 
 // refuse tells that a command makes no sense now.
-func (p *program) refuse(command string) {
+func (p *program) refuse(command string, held bool) {
 	why := "it is not held"
-	if command == "acquire" {
+	switch {
+	case command == "acquire":
 		why = "it is held or asked for already"
+	case held:
+		why = "only one lock that is held for writing can be"
 	}
 	p.out.Fail(fmt.Errorf("cannot %s: %s", command, why))
 }

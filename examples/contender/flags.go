@@ -13,14 +13,17 @@ import (
 // options are the flags.
 type options struct {
 	id, style, recipe string
-	times, size       int
+	times             int
+	size, permits     int
 	try, slots        bool
 	verbose           bool
 	hold, rest, beat  time.Duration
 }
 
 const usage = `contender wants a lock, or a permit of a semaphore, and tells what happens as JSON lines on stdout.
-Commands on stdin: "release" gives it away, "acquire" asks for it again, "quit" leaves.
+Commands on stdin: "release" gives it away, "acquire" asks for it again, "downgrade" makes a writer
+a reader, "revoke" asks the holder to release it, "resize N" changes the number of permits, "quit"
+leaves.
 
 `
 
@@ -31,6 +34,7 @@ func newProgram() *program {
 	p := &program{
 		Program: example.New("contender", "/zkrecipe/contender", 15*time.Second, 0),
 		options: options{rest: untilTold}, commands: make(chan string),
+		requests: make(chan request, 1), revoked: make(chan *lock.Held),
 	}
 	f := p.Flags
 	f.Usage = func() { fmt.Fprint(f.Output(), usage); f.PrintDefaults() }
@@ -42,7 +46,8 @@ func newProgram() *program {
 		p.rest, err = time.ParseDuration(s)
 		return err
 	})
-	f.IntVar(&p.size, "size", 2, "how many permits a semaphore has")
+	f.IntVar(&p.size, "size", 2, "how many permits a semaphore has; 0: as many as its path says")
+	f.IntVar(&p.permits, "permits", 1, "how many permits to hold at once")
 	f.BoolVar(&p.slots, "slots", true,
 		"give each permit a slot; all users of a path should agree\n(false: only the rank decides)")
 	f.IntVar(&p.times, "times", 0,
@@ -63,8 +68,14 @@ func (p *program) check() error {
 		return fmt.Errorf("-hold is %v; want 0 to 24h", p.hold)
 	case p.rest < untilTold || p.rest > 24*time.Hour:
 		return fmt.Errorf("-rest is %v; want 0 to 24h", p.rest)
-	case p.size < 1 || p.size > 4096:
-		return fmt.Errorf("-size is %d; want 1 to 4096", p.size)
+	case p.size < 0 || p.size > 4096:
+		return fmt.Errorf("-size is %d; want 1 to 4096, or 0 for that of the path", p.size)
+	case p.permits < 1 || p.permits > 4096:
+		return fmt.Errorf("-permits is %d; want 1 to 4096", p.permits)
+	case p.permits > 1 && (p.try || p.recipe != "semaphore"):
+		return fmt.Errorf("-permits is %d; want 1 with -try, and for a lock", p.permits)
+	case strings.Contains(p.Path, ",") && (p.try || p.recipe == "semaphore"):
+		return fmt.Errorf("-path is %q; want one path with -try, and for a semaphore", p.Path)
 	case p.times < 0:
 		return fmt.Errorf("-times is %d; want 0 or more", p.times)
 	case p.beat < 100*time.Microsecond || p.beat > time.Hour:

@@ -3,6 +3,8 @@
 //	go run ./examples/contender                                        a lock in this process, until told otherwise
 //	go run ./examples/contender -zk 127.0.0.1:2181 -path /l -id alice
 //	go run ./examples/contender -zk 127.0.0.1:2181 -recipe read -hold 50ms -rest 10ms -times 100
+//	go run ./examples/contender -zk 127.0.0.1:2181 -path /l,/m         two locks at once
+//	go run ./examples/contender -zk 127.0.0.1:2181 -recipe semaphore -size 5 -permits 3
 //
 // It prints one JSON object a line, unbuffered: {"t": ..., "id": "alice", "event": ...}. The clock
 // of t is CLOCK_MONOTONIC in nanoseconds, so the lines of several contenders on one machine can be
@@ -15,20 +17,30 @@
 //	waiting    nothing: it asks for the lock
 //	takeover   node: the one ahead was silent for longer than its lease, and this znode of it was deleted
 //	withheld   node (its own; none for a semaphore): it is next, but a former holder's lease may still run
-//	acquired   token, deadline; of a permit also its slot, unless -slots=false
+//	acquired   token, deadline; of a permit also its slot, unless -slots=false; of several permits
+//	           how many (permits), and their slots
 //	beat       token, deadline: it held the lock at t
+//	downgraded token, deadline: after "released", the writer is a reader from now on
+//	revoked    token: somebody asks to release the lock; "released" follows
 //	lost       token, reason: the lock is over, and this was not its own choice
 //	released   token: its work has stopped; only now it begins to release the lock
+//	resizing   size: it begins to change how many permits there are
+//	resized    size: this has succeeded
 //	busy       nothing: with -try, another has the lock
 //	error      error: an attempt failed, a persistent znode is ahead, or something else is wrong
 //	left       nothing: it does not hold the lock, nor ask for it, and ends
 //
+// With several paths, acquired, beat, lost and released are written once for each lock, and tell
+// its path, too. So does revoked, once. If one of the locks is lost, the others are released.
+//
 // No other line waits for takeover, withheld and error: one of these may come shortly after
 // "acquired".
 //
-// On stdin "release" ends what is held, "acquire" asks for the lock at once, "quit" leaves. SIGTERM
-// and SIGINT leave too: the contender releases the lock, closes its session and exits with 0 within
-// 5 seconds, whether or not the ensemble answers.
+// On stdin "release" ends what is held, "acquire" asks for the lock at once, "quit" leaves.
+// "downgrade" makes a writer a reader. "revoke" asks whoever holds the lock to release it, and
+// "resize 3" changes the semaphore to three permits. SIGTERM and SIGINT leave too: the contender
+// releases the lock, closes its session and exits with 0 within 5 seconds, whether or not the
+// ensemble answers.
 package main
 
 func main() {

@@ -270,7 +270,10 @@ func TestAUserOfTheServersGetsTheLock(t *testing.T) {
 func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	for _, args := range [][]string{
 		{"-recipe", "sword"}, {"-hold", "-1s"}, {"-rest", "x"}, {"-times", "-1"}, {"-beat", "0"}, {"-style", "zoo"},
-		{"-recipe", "semaphore", "-style", "kazoo"}, {"-recipe", "semaphore", "-size", "0"}, {"-recipe", "semaphore", "-size", "4097"}, {"-lease", "1h"}, {"-path", "l"}, {"-zk", "a:b:c"}, {"more"},
+		{"-recipe", "semaphore", "-style", "kazoo"}, {"-recipe", "semaphore", "-size", "-1"}, {"-recipe", "semaphore", "-size", "4097"},
+		{"-recipe", "semaphore", "-permits", "0"}, {"-recipe", "semaphore", "-permits", "2", "-try"}, {"-permits", "2"},
+		{"-recipe", "semaphore", "-path", "/a,/b"}, {"-path", "/a,/b", "-try"}, {"-path", "/a,"},
+		{"-lease", "1h"}, {"-path", "l"}, {"-zk", "a:b:c"}, {"more"},
 	} {
 		p := proc.Start(t, exe, args...)
 		if code, stderr := p.Exit(time.Minute); code != 2 || !strings.HasPrefix(stderr, "contender: ") {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
@@ -18,13 +20,20 @@ type holding interface {
 	Context() context.Context
 	Valid() bool
 	Remaining() time.Duration
-	Token() int64
 	Release(context.Context) error
 }
 
-// means is how to get it.
+// part is what is held at one path.
+type part interface {
+	holding
+	Token() int64
+}
+
+// means is how to get it, and what else can be asked for.
 type means struct {
 	acquire, try func(context.Context) (holding, error)
+	revoke       request                          // nil: a semaphore has none
+	resize       func(context.Context, int) error // nil: a lock has none
 }
 
 // recipes make what the flag -recipe names. A further recipe needs a line here, and perhaps a flag.
@@ -38,40 +47,60 @@ var recipes = map[string]func(*session.Client, *program) (means, error){
 func recipeNames() []string { return slices.Sorted(maps.Keys(recipes)) }
 
 func exclusive(client *session.Client, p *program) (means, error) {
-	l, err := lock.New(client, p.Path, p.config())
-	if err != nil {
-		return means{}, err
-	}
-	return ofLock(l), nil
+	return p.locks(func(path string) (*lock.Lock, error) { return lock.New(client, path, p.config()) })
 }
 
 // ofRW makes one side of a read-write lock.
 func ofRW(side func(*lock.RW) *lock.Lock) func(*session.Client, *program) (means, error) {
 	return func(client *session.Client, p *program) (means, error) {
-		rw, err := lock.NewRW(client, p.Path, p.config())
-		if err != nil {
-			return means{}, err
-		}
-		return ofLock(side(rw)), nil
+		return p.locks(func(path string) (*lock.Lock, error) {
+			rw, err := lock.NewRW(client, path, p.config())
+			if err != nil {
+				return nil, err
+			}
+			return side(rw), nil
+		})
 	}
 }
 
 func (p *program) config() lock.Config {
-	return lock.Config{ID: p.id, Style: lock.Style(p.style), OnEvent: p.lockEvent}
+	return lock.Config{ID: p.id, Style: lock.Style(p.style), OnEvent: p.lockEvent, OnRevoke: p.onRevoke}
 }
 
-// ofLock are means whose errors need no translation.
-func ofLock(l *lock.Lock) means {
-	with := func(acquire func(context.Context) (*lock.Held, error)) func(context.Context) (holding, error) {
-		return func(ctx context.Context) (holding, error) {
-			h, err := acquire(ctx)
-			if err != nil {
-				return nil, err // not a nil *Held, which is no nil holding
-			}
-			return h, nil
+// locks are the means of the lock at the path, or of the locks at all paths.
+func (p *program) locks(open func(path string) (*lock.Lock, error)) (means, error) {
+	var all []*lock.Lock
+	for _, path := range strings.Split(p.Path, ",") {
+		l, err := open(path)
+		if err != nil {
+			return means{}, err
 		}
+		all = append(all, l)
 	}
-	return means{with(l.Acquire), with(l.TryAcquire)}
+	revoke := func(ctx context.Context) (err error) {
+		for _, l := range all {
+			err = errors.Join(err, l.Revoke(ctx))
+		}
+		return err
+	}
+	if len(all) > 1 {
+		set := func(ctx context.Context) (*lock.Set, error) { return lock.All(ctx, all...) }
+		return means{acquire: with(set), revoke: revoke}, nil
+	}
+	return means{acquire: with(all[0].Acquire), try: with(all[0].TryAcquire), revoke: revoke}, nil
+}
+
+// with makes what is acquired a holding.
+func with[H holding](
+	acquire func(context.Context) (H, error),
+) func(context.Context) (holding, error) {
+	return func(ctx context.Context) (holding, error) {
+		h, err := acquire(ctx)
+		if err != nil {
+			return nil, err // not a nil *Held, which is no nil holding
+		}
+		return h, nil
+	}
 }
 
 // permits have slots, which the line "acquired" tells, unless -slots says otherwise.
@@ -81,25 +110,59 @@ func permits(client *session.Client, p *program) (means, error) {
 	if err != nil {
 		return means{}, err
 	}
-	with := func(acquire func(context.Context) (*semaphore.Permit, error)) func(context.Context) (holding, error) {
-		return func(ctx context.Context) (holding, error) {
-			p, err := acquire(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return p, nil
-		}
-	}
-	return means{with(s.Acquire), with(s.TryAcquire)}, nil
+	several := func(ctx context.Context) (*semaphore.Permit, error) { return s.AcquireN(ctx, p.permits) }
+	return means{acquire: with(several), try: with(s.TryAcquire), resize: s.Resize}, nil
 }
 
-// slotOf returns the fields that tell the slot of what is held, if it has one.
-func slotOf(h holding) []any {
+// partsOf are the locks of a set, or what is held itself.
+func partsOf(h holding) (all []part) {
+	set, ok := h.(*lock.Set)
+	if !ok {
+		return []part{h.(part)}
+	}
+	for _, one := range set.Held() {
+		all = append(all, one)
+	}
+	return all
+}
+
+// named returns the fields that name a part of h: its token, and its path if there are several.
+func named(one part, h holding) (fields []any) {
+	if _, ok := h.(*lock.Set); ok {
+		fields = append(fields, "path", path.Dir(one.(*lock.Held).Node()))
+	}
+	return append(fields, "token", one.Token())
+}
+
+// permitsOf returns the fields that tell how many permits are held, if it is not one, and their
+// slots, if they have some.
+func permitsOf(h holding) (fields []any) {
 	p, ok := h.(*semaphore.Permit)
-	if !ok || len(p.Slots()) == 0 {
+	if !ok {
 		return nil
 	}
-	return []any{"slot", p.Slot().Number()}
+	if p.N() > 1 {
+		fields = append(fields, "permits", p.N())
+	}
+	slots := []int{}
+	for _, slot := range p.Slots() {
+		slots = append(slots, slot.Number())
+	}
+	switch {
+	case len(slots) == 1:
+		fields = append(fields, "slot", slots[0])
+	case len(slots) > 1:
+		fields = append(fields, "slots", slots)
+	}
+	return fields
+}
+
+// writerOf returns what can be downgraded, or nil.
+func (p *program) writerOf(h holding) *lock.Held {
+	if writer, ok := h.(*lock.Held); ok && p.recipe == "write" {
+		return writer
+	}
+	return nil
 }
 
 // isBusy reports whether another has what was tried.

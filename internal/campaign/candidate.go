@@ -21,7 +21,7 @@ import (
 // candidate is a process of examples/candidate, or of examples/contender.
 type candidate struct {
 	id     string
-	recipe string     // of a contender; "": it is a candidate
+	kind              // of a contender; without a recipe it is a candidate
 	home   *namespace // where it lives; nil: where we do
 	zk     string     // its connect string
 	cmd    *exec.Cmd

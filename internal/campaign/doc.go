@@ -39,11 +39,15 @@
 // fault's name and the seed.
 //
 // In the rounds 8a and on the processes are contenders (examples/contender) for a lock, a
-// read-write lock or a semaphore. Each holds what it gets for two leases, again and again; after
-// all has been mended each must be served once more. In some rounds (8g, 8h) the seed says which of
-// the three it is. It also says whether permits have slots. Those that exclude each other are
-// judged like leaders: two writers, a reader and a writer, two permits with one slot. Permits are
-// counted, too: no more may be valid, or have a lease that runs, than there are.
+// read-write lock, a semaphore, or several locks at once. Each holds what it gets for two leases,
+// again and again; after all has been mended each must be served once more, unless it only tries.
+// In some rounds (8g, 8h) the seed says which of these it is. It also says whether permits have
+// slots. In half of the rounds contenders do more: a writer becomes a reader, the holder is asked
+// to release the lock, the number of permits changes. This happens shortly before the fault, or at
+// random. Those that exclude each other are judged like leaders: two writers, a reader and a
+// writer, two permits with one slot. What is held at several paths is judged for each of them.
+// Permits are counted, too: no more may be valid, or have a lease that runs, than there are. Where
+// that changes, the largest number counts that the permit may have met while it was waited for.
 //
 // # What it shows and what not
 //

@@ -140,21 +140,32 @@ var Faults = []Fault{
 	{Name: "8c semaphore", Drawn: true, Contend: true,
 		Start: contenders(semaphores...), Do: holderExpelled,
 		What: "the same with four contenders for two permits, with slots or without"},
-	{Name: "8d lock, random", Drawn: true, Held: true, Contend: true, Start: contenders("lock", "lock", "lock", "lock"), Do: atRandom(contendersHeld), Slow: true,
-		What: "four contenders for a lock, everything at random, threads of the servers held as well"},
-	{Name: "8e read-write, random", Drawn: true, Held: true, Contend: true, Start: contenders("write", "read", "read", "read", "write"), Do: atRandom(contendersHeld), Slow: true,
+	{Name: "8d lock, random", Drawn: true, Held: true, Contend: true, Start: contenders(oneLock, triesLock, oneLock, oneLock), Do: atRandom(contendersHeld), Slow: true,
+		What: "four contenders for a lock, one of which only tries; everything at random, threads of the servers held as well"},
+	{Name: "8e read-write, random", Drawn: true, Held: true, Contend: true, Start: contenders(writer, reader, reader, reader, writer), Do: atRandom(contendersHeld), Slow: true,
 		What: "three readers and two writers, the same"},
-	{Name: "8f semaphore, random", Drawn: true, Held: true, Contend: true, Start: contenders("semaphore", "semaphore", "semaphore", "semaphore", "semaphore"), Do: atRandom(contendersHeld), Slow: true,
-		What: "five contenders for two permits, with slots or without, the same"},
+	{Name: "8f semaphore, random", Drawn: true, Held: true, Contend: true, Start: contenders(onePermit, both, onePermit, both, triesOne), Do: atRandom(contendersHeld), Slow: true,
+		What: "five contenders for two permits, with slots or without; two want both, one only tries; the same"},
 	{Name: "8g follower cut", Drawn: true, Contend: true, Start: nobody, Do: holdersFollowerCut,
-		What: "contenders as in 8a, 8b or 8c; the follower that serves the holder is cut from the " +
-			"quorum, and the holder knows no other server, or all"},
+		What: "contenders as in 8a, 8b, 8c or 8k, some of which only try or want several permits; the " +
+			"follower that serves the holder is cut from the quorum, and the holder knows no " +
+			"other server, or all"},
 	{Name: "8h holder killed", Drawn: true, Contend: true, Start: anyContenders, Do: holderKilled,
-		What: "contenders as in 8a, 8b or 8c; kill -9 of the holder"},
+		What: "the same contenders; kill -9 of the holder"},
 	{Name: "8i lock, ping loop held", Drawn: true, Held: true, Contend: true,
 		Start: nobody, Do: holdersPingLoopHeld,
 		What: "the ZooKeeper leader pings nobody until the session of a contender at a follower " +
 			"expires; that contender holds the lock, and is then cut off"},
+	{Name: "8j set", Drawn: true, Contend: true, Start: contenders(aSet...), Do: oneOfSetDeleted,
+		What: "a set of two locks, which others want one by one; an administrator deletes one of " +
+			"the holder's two znodes"},
+	{Name: "8k sets, random", Drawn: true, Held: true, Contend: true,
+		Start: contenders(sets...), Do: atRandom(contendersHeld), Slow: true,
+		What: "three sets of two locks and a single lock, among three locks; everything at random " +
+			"as in 8d"},
+	{Name: "8l downgrade", Drawn: true, Contend: true,
+		Start: contenders(writer, writer, writer), Do: writerReads,
+		What: "a writer becomes a reader while other writers wait; it is killed then, or goes on"},
 }
 
 func nobody(context.Context, *Round) error { return nil }

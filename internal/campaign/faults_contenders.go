@@ -15,79 +15,6 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/hold"
 )
 
-// permits is how many a semaphore has.
-const permits = 2
-
-// The names of recipes for contenders that share a path.
-var (
-	locks      = []string{"lock", "lock", "lock"}
-	readWrite  = []string{"write", "read", "read", "write"}
-	semaphores = []string{"semaphore", "semaphore", "semaphore", "semaphore"}
-)
-
-// contenders brings processes of examples/contender to one path instead of candidates: one for each
-// of the names of recipes. Each holds what it gets for two leases, again and again.
-func contenders(recipes ...string) func(context.Context, *Round) error {
-	return func(ctx context.Context, r *Round) error {
-		return r.bring(ctx, recipes, r.rig.Servers(), r.rig.Servers())
-	}
-}
-
-// anyContenders brings contenders for a lock, a read-write lock or a semaphore, as the seed says.
-func anyContenders(ctx context.Context, r *Round) error {
-	return contenders(r.anyRecipes()...)(ctx, r)
-}
-
-func (r *Round) anyRecipes() []string { return pick(r, [][]string{locks, readWrite, semaphores}) }
-
-// bring brings contenders; the first knows the servers at, the others know rest. The seed says
-// whether permits have slots.
-func (r *Round) bring(ctx context.Context, recipes []string, at, rest []*ensemble.Server) error {
-	if recipes[0] == "semaphore" {
-		r.drawSlots()
-		r.notes.count("with slots", r.slots)
-	}
-	for i, recipe := range recipes {
-		c := &candidate{id: names[i], recipe: recipe, home: r.rig.homes[i], zk: addrs(at...)}
-		r.candidates, at = append(r.candidates, c), rest
-		if err := r.launch(c); err != nil {
-			return err
-		}
-	}
-	return r.served(ctx)
-}
-
-// contend is the command that starts a contender, without the flags that it shares with a
-// candidate.
-func (r *Round) contend(recipe string) string {
-	return fmt.Sprintf("%s -recipe %s -size %d -slots=%v -hold %v -rest 10ms",
-		r.contender, recipe, permits, r.slots, 2*r.lease)
-}
-
-// contended reports whether contenders are at work in this round.
-func (r *Round) contended() bool { return len(r.candidates) > 0 && r.candidates[0].recipe != "" }
-
-// dirs are where the znodes of the candidates or contenders stand.
-func (r *Round) dirs() []string {
-	if r.contended() && r.candidates[0].recipe == "semaphore" {
-		return []string{path.Join(r.path, "leases"), path.Join(r.path, "locks")}
-	}
-	return []string{r.path}
-}
-
-// served waits until each contender has got what it asks for once more.
-func (r *Round) served(ctx context.Context) error {
-	since := history.Now()
-	return r.until(ctx, "each contender has been served", func(now map[string]*standing) bool {
-		for _, c := range r.candidates {
-			if s := now[c.id]; !c.killed && (s == nil || s.elected < since || s.beat < s.elected) {
-				return false
-			}
-		}
-		return true
-	})
-}
-
 // comesToHold waits until one of these contenders holds, and returns it. A reader does not count:
 // others may hold beside it.
 func (r *Round) comesToHold(
@@ -114,7 +41,7 @@ func (r *Round) othersServed(ctx context.Context, but *candidate, since int64) e
 		return r.until(ctx, "the others have been served", func(now map[string]*standing) bool {
 			for _, c := range r.candidates {
 				s := now[c.id]
-				if c != but && (s == nil || s.elected < since || s.beat < s.elected) {
+				if c != but && !c.tries() && !s.served(since) {
 					return false
 				}
 			}
@@ -135,6 +62,9 @@ func holderExpelled(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
+	if err := r.asks(ctx, holder); err != nil {
+		return err
+	}
 	if err := r.cut(ctx, holder); err != nil {
 		return err
 	}
@@ -152,10 +82,58 @@ func holderExpelled(ctx context.Context, r *Round) error {
 	return r.othersServed(ctx, holder, cut)
 }
 
+// oneOfSetDeleted deletes one of the znodes of a set that is held. All of the set is lost then, and
+// the others must be served.
+func oneOfSetDeleted(ctx context.Context, r *Round) error {
+	holder, err := r.comesToHold(ctx, r.candidates[0])
+	if err != nil {
+		return err
+	}
+	nodes, err := r.nodesOf(ctx, holder)
+	if err != nil {
+		return err
+	}
+	if len(nodes) < 2 {
+		return fmt.Errorf("%w: %s has released its locks already", errAgain, holder.id)
+	}
+	node := pick(r, nodes)
+	since := r.fault("%s, one of the znodes of %s, deleted", node, holder.id)
+	if err := r.expel(ctx, node); err != nil {
+		return err
+	}
+	return r.othersServed(ctx, holder, since)
+}
+
+// writerReads has a writer become a reader. In some rounds that one is killed then. The others must
+// be served.
+func writerReads(ctx context.Context, r *Round) error {
+	writer, err := r.comesToHold(ctx, r.candidates...)
+	if err != nil {
+		return err
+	}
+	since := r.ask(writer, "downgrade")
+	reads, err := r.patiently(ctx, 2*r.lease, func(ctx context.Context) error {
+		return r.until(ctx, writer.id+" reads", func(now map[string]*standing) bool {
+			return now[writer.id].reads > since
+		})
+	})
+	if err != nil {
+		return err
+	}
+	r.notes.count("reads", reads)
+	if r.rng.IntN(3) == 0 {
+		since = r.kill(writer)
+	}
+	return r.othersServed(ctx, writer, since)
+}
+
 // holderKilled kills a holder with kill -9. The others must be served.
 func holderKilled(ctx context.Context, r *Round) error {
 	holder, err := r.comesToHold(ctx, r.candidates...)
 	if err != nil {
+		return err
+	}
+	if err := r.asks(ctx, holder); err != nil {
 		return err
 	}
 	return r.othersServed(ctx, holder, r.kill(holder))
@@ -172,7 +150,7 @@ func holdersFollowerCut(ctx context.Context, r *Round) error {
 	if alone {
 		at, rest = []*ensemble.Server{follower}, r.rig.others(follower)
 	}
-	if err := r.bring(ctx, r.anyRecipes(), at, rest); err != nil {
+	if err := r.bring(ctx, r.anyKinds(), at, rest); err != nil {
 		return err
 	}
 	some := r.candidates
@@ -181,6 +159,9 @@ func holdersFollowerCut(ctx context.Context, r *Round) error {
 	}
 	holder, s, err := r.holderAtFollower(ctx, some...)
 	if err != nil {
+		return err
+	}
+	if err := r.asks(ctx, holder); err != nil {
 		return err
 	}
 	since, err := r.cutOff(ctx, s)
@@ -282,6 +263,9 @@ func expelContender(ctx context.Context, r *Round) (func(context.Context) error,
 	defer cancel()
 	c := r.someone()
 	nodes, err := r.nodesOf(ctx, c)
+	if c.paths != "" && len(nodes) > 1 { // of a set often one alone
+		nodes = nodes[r.rng.IntN(len(nodes)):]
+	}
 	for _, node := range nodes {
 		r.fault("%s, a znode of %s, deleted", node, c.id)
 		err = errors.Join(err, r.expel(ctx, node))
@@ -290,8 +274,9 @@ func expelContender(ctx context.Context, r *Round) (func(context.Context) error,
 }
 
 // contendersHeld are what is broken at random: the same as for candidates, except that the znodes
-// to delete must be looked for.
+// to delete must be looked for, and that contenders are asked to do more.
 var contendersHeld = append([]hazard{
 	freezeServer, freezeServer, killServer, cutServer, cutServer, dropClients,
 	cutClient, cutClient, losePackets, pauseOne, pauseOne, killOne, resignOne, expelContender, expelContender,
+	askOne, askOne, askOne, askOne, askOne, askOne, askOne, askOne, askOne, askOne,
 }, holdEach(hold.Places...)...)

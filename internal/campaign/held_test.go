@@ -38,6 +38,26 @@ func TestWhoAdmitsAnyRankIsCaught(t *testing.T) {
 	isCaught(t, v, "contender", "-rounds", "3", "-faults", "^8c")
 }
 
+// Whoever waits for one lock of a set gets it when that lock is lost. So the set must be over then.
+func TestASetThatOutlivesOneOfItsLocksIsCaught(t *testing.T) {
+	need.That(t, Available)
+	v, err := variant.Read("testdata/set-outlives-a-lock.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	isCaught(t, v, "contender", "-rounds", "3", "-faults", "^8j")
+}
+
+// What has become a reader keeps writers away as before.
+func TestAWriterThatForgetsTheReaderAheadIsCaught(t *testing.T) {
+	need.That(t, Available)
+	v, err := variant.Read("testdata/forgets-the-reader.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	isCaught(t, v, "contender", "-rounds", "6", "-faults", "^8l", "-lease", "1s")
+}
+
 func TestStaleSessionsAreToldByTheirIDs(t *testing.T) {
 	const dump = "SessionTracker dump:\nSession Sets (2)/(3):\n0 expire at Fri Nov 27 05:32:54 UTC 2026:\n" +
 		"3 expire at Fri Nov 27 05:32:55 UTC 2026:\n\t0x100\n\t0x200\n\t0x300\n" +

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/ensemble"
@@ -35,13 +36,17 @@ func (r *Round) startIn(home *namespace, id, zk string) (*candidate, error) {
 func (r *Round) launch(c *candidate) error {
 	exe, started := r.exe, history.Line{Event: "started", Of: c.id, Recipe: c.recipe}
 	if c.recipe != "" {
-		exe = r.contend(c.recipe)
+		exe = r.contend(c.kind)
 	}
 	if c.recipe == "semaphore" {
 		started.Size, started.Slots = permits, r.slots
 	}
+	paths := strings.Join(r.pathsOf(c.kind), ",")
+	if c.paths != "" {
+		started.Path = paths // that of a single lock; each line of a set has its own
+	}
 	r.mark(started)
-	return startCandidate(exe, c, r.path, r.T, r.lease, r.tell)
+	return startCandidate(exe, c, paths, r.T, r.lease, r.tell)
 }
 
 func (r *Round) named(id string) *candidate {

@@ -16,7 +16,13 @@ type standing struct {
 	suspended             bool
 	token                 int64 // of its latest term
 	elected, beat         int64 // when that began, and was seen last
+	reads                 int64 // when a writer became a reader last
 	node, session         string
+}
+
+// served reports whether a contender has begun to hold what it wants since then, and beats.
+func (s *standing) served(since int64) bool {
+	return s != nil && s.elected >= since && s.beat >= s.elected
 }
 
 // record is the history of a round while it is being written.
@@ -70,6 +76,8 @@ func (r *record) tell(l history.Line) {
 		s.inLine, s.heir, s.leading, s.node = true, false, false, l.Node
 	case "heir":
 		s.heir = true
+	case "downgraded":
+		s.leading, s.reads = true, l.T
 	case "elected", "acquired":
 		s.leading, s.heir, s.token, s.elected = true, false, l.Token, l.T
 	case "beat":

@@ -45,6 +45,7 @@ type Round struct {
 	T         time.Duration // session timeout of the candidates
 	lease     time.Duration // D of the candidates
 	slots     bool          // permits of contenders have slots
+	asking    bool          // contenders are asked to do more than to hold
 	rng       *rand.Rand    // decides what is left open, so that the seed repeats the plan
 
 	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
@@ -168,6 +169,7 @@ func (r *Round) mend(ctx context.Context) error {
 		r.notes.count("kept leading", l.term.token == r.kept)
 	}
 	r.settledIn = time.Since(begin)
+	r.countAsked()
 	return err
 }
 

@@ -143,7 +143,7 @@ var mayImport = map[string][]string{
 	"internal":                {"internal", "session", "github.com/go-zookeeper/zk"},
 	"internal/stage":          {"internal", "recipe/.", "session", "github.com/go-zookeeper/zk"},
 	"internal/compose":        {"internal/ensemble/release", "internal/history"},
-	"internal/campaign":       {"internal", "recipe/election", "session", "github.com/go-zookeeper/zk"},
+	"internal/campaign":       {"internal", "recipe/election", "recipe/semaphore", "session", "github.com/go-zookeeper/zk"},
 	"internal/bench":          {"internal", "recipe/election", "recipe/semaphore", "session", "github.com/go-zookeeper/zk", "recipe/lock"},
 	"internal/sim":            {"github.com/anishathalye/porcupine", "recipe/.", "recipe/election", "recipe/barrier", "recipe/cache", "recipe/group", "recipe/lock", "recipe/semaphore", "recipe/value", "session", "internal/clock", "github.com/go-zookeeper/zk"},
 	"session":                 {"session/internal", "internal/clock", "internal/enum", "internal/feed", "internal/notify", "internal/retry", "github.com/go-zookeeper/zk"},

@@ -80,21 +80,24 @@ func Check(lines []Line) *Report {
 
 // process is a candidate's present process, as far as its lines have been read.
 type process struct {
-	recipe          string // of a contender
+	recipe, path    string // of a contender
 	size            int    // of a semaphore
 	slots           bool   // its permits have slots
 	last            int64  // its latest stamp
 	node            string
-	term            *Term // since "elected", until "deposed"
-	observed        int64 // the newest leader's token that it was told
-	pausedAt, ranAt int64 // of its last long pause: from, to
+	waiting         int64            // its latest line of that name
+	terms           map[string]*Term // by path; since "elected", until "deposed"
+	sizing          *sizing          // its latest
+	observed        int64            // the newest leader's token that it was told
+	pausedAt, ranAt int64            // of its last long pause: from, to
 }
 
 type checker struct {
 	*Report
 	lease   int64 // D
 	now     map[string]*process
-	all     []*Term   // with a beat or without
+	all     []*Term // with a beat or without
+	sizings []*sizing
 	erased  []stretch // when an administrator deleted the path: not before from, not after to
 	opened  int64     // the first fault; 0: none
 	closing int64     // when all were told to leave; 0: never
@@ -111,14 +114,19 @@ func (c *checker) nemesis(l Line) {
 	case "round":
 		c.lease = l.LeaseMS * int64(time.Millisecond)
 	case "started":
-		*p = process{recipe: l.Recipe, size: l.Size, slots: l.Slots}
+		*p = process{
+			recipe: l.Recipe, path: l.Path, size: l.Size, slots: l.Slots, terms: map[string]*Term{},
+		}
+		if len(c.sizings) == 0 && l.Size > 0 { // all are given the first size
+			c.sizings = []*sizing{{size: l.Size, done: true}}
+		}
 	case "paused":
 		p.pausedAt, p.ranAt = l.T, 0
 	case "continued":
 		p.ranAt = l.T
 	case "asked":
-		if p.term != nil {
-			p.term.asked = true
+		for _, t := range p.terms {
+			t.asked = true
 		}
 	case "erasing":
 		c.erased = append(c.erased, stretch{l.T, l.T})
@@ -152,7 +160,7 @@ func (c *checker) nemesis(l Line) {
 func (c *checker) process(id string) *process {
 	p := c.now[id]
 	if p == nil {
-		p = &process{}
+		p = &process{terms: map[string]*Term{}}
 		c.now[id] = p
 	}
 	return p
@@ -164,27 +172,27 @@ func (c *checker) candidate(l Line) {
 		c.violate(l.T, ClockBack, "%s wrote %q with a stamp %v before its last", l.ID, l.Event, time.Duration(p.last-l.T))
 	}
 	p.last = l.T
+	path := cmp.Or(l.Path, p.path)
 	switch l.Event {
 	case "joined":
 		p.node = l.Node
-	case "elected", "acquired":
-		p.term = &Term{ID: l.ID, Token: l.Token, Node: p.node, From: l.T, Deadline: l.Deadline, Reader: p.recipe == "read", Slot: l.Slot}
-		if p.recipe == "semaphore" {
-			p.term.Permits = p.size
-		}
-		c.all = append(c.all, p.term)
-		if l.Slot != nil && (*l.Slot < 0 || *l.Slot >= p.size) {
-			c.violate(l.T, Outside, "%s holds slot %d of %d", l.ID, *l.Slot, p.size)
-		}
-		if p.slots && l.Slot == nil {
-			c.violate(l.T, Outside, "%s holds a permit without a slot", l.ID)
-		}
+	case "waiting":
+		p.waiting = l.T
+	case "elected", "acquired", "downgraded":
+		c.begin(p, path, l)
 	case "beat":
-		c.beat(p, l)
+		c.beat(p, p.terms[path], l)
 	case "deposed", "lost", "released":
-		if p.term != nil && p.term.Token == l.Token {
-			p.term.Reason = cmp.Or(l.Reason, l.Event) // "released" gives no other
-			p.term = nil
+		if t := p.terms[path]; t != nil && t.Token == l.Token {
+			t.Reason, t.told = cmp.Or(l.Reason, l.Event), l.T // "released" gives no other
+			delete(p.terms, path)
+		}
+	case "resizing":
+		p.sizing = &sizing{size: l.Size, asked: l.T}
+		c.sizings = append(c.sizings, p.sizing)
+	case "resized":
+		if p.sizing != nil {
+			p.sizing.done, p.sizing.at = true, l.T
 		}
 	case "leader":
 		if l.LeaderToken != 0 && l.LeaderToken < p.observed {
@@ -194,20 +202,39 @@ func (c *checker) candidate(l Line) {
 	}
 }
 
-func (c *checker) beat(p *process, l Line) {
-	if p.term == nil || p.term.Token != l.Token {
+// begin begins a term.
+func (c *checker) begin(p *process, path string, l Line) {
+	t := &Term{
+		ID: l.ID, Token: l.Token, Path: path, Node: p.node, From: l.T, Deadline: l.Deadline,
+		Reader: p.recipe == "read" || l.Event == "downgraded", Slots: l.SlotNumbers,
+	}
+	if l.Slot != nil {
+		t.Slots = []int{*l.Slot}
+	}
+	if p.recipe == "semaphore" {
+		t.Held, t.waiting = max(1, l.Permits), p.waiting
+	}
+	p.terms[path] = t
+	c.all = append(c.all, t)
+	if p.slots && len(t.Slots) != t.Held {
+		c.violate(l.T, Outside, "%s holds %d permits with the slots %v", l.ID, t.Held, t.Slots)
+	}
+}
+
+func (c *checker) beat(p *process, t *Term, l Line) {
+	if t == nil || t.Token != l.Token {
 		c.violate(l.T, Outside, "%s beats with token %d", l.ID, l.Token)
 		return
 	}
 	// A lease that was claimed before the pause ended less than D after the pause began. It cannot
 	// have been extended meanwhile.
-	if p.pausedAt > p.term.From && p.ranAt-p.pausedAt > c.lease && l.T > p.ranAt {
+	if p.pausedAt > t.From && p.ranAt-p.pausedAt > c.lease && l.T > p.ranAt {
 		c.violate(l.T, AfterPause, "%s beats with token %d, %v after a pause of %v", l.ID, l.Token,
 			time.Duration(l.T-p.ranAt), time.Duration(p.ranAt-p.pausedAt))
 	}
-	p.term.To = l.T
-	p.term.Beats++
-	p.term.Deadline = max(p.term.Deadline, l.Deadline)
+	t.To = l.T
+	t.Beats++
+	t.Deadline = max(t.Deadline, l.Deadline)
 }
 
 func (c *checker) judgeLiveness() {

@@ -2,6 +2,7 @@ package history
 
 import (
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -174,7 +175,7 @@ func TestAHistoryIsReadAsItWasWritten(t *testing.T) {
 	if err := Save(file, lines); err != nil {
 		t.Fatal(err)
 	}
-	if got := read(t, file); !slices.Equal(got, lines) {
+	if got := read(t, file); !reflect.DeepEqual(got, lines) {
 		t.Error("the lines differ")
 	}
 	if _, err := Read(strings.NewReader("{\"t\":1}\n{\"t\":")); err == nil || !strings.Contains(err.Error(), "line 2") {

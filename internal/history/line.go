@@ -24,15 +24,23 @@ import (
 //	error      Error
 //	left       nothing: not in line any more
 //
-// A contender (examples/contender) writes "acquired", with its Slot if it is a permit that has one,
-// instead of "elected", and "lost" or "released" instead of "deposed". Before, it writes "waiting",
-// and "busy" if it does not want to wait.
+// A contender (examples/contender) writes "acquired" instead of "elected", and "lost" or "released"
+// instead of "deposed". Before, it writes "waiting", and "busy" if it does not want to wait.
+// "acquired" has the Slot of a permit that has one. For several permits it has their number and
+// their SlotNumbers. What is held at several paths has one line for each, with its Path. Besides it
+// writes
+//
+//	downgraded  Token, Deadline: after "released", this writer is a reader
+//	revoked     Token: it was asked to release the lock
+//	resizing    Size: about to change how many permits there are
+//	resized     Size: that has succeeded
 //
 // Of the nemesis, whose ID is [Nemesis]:
 //
 //	round      TimeoutMS (the session timeout T), LeaseMS (the lease D), Text: a history begins
 //	fault      Text: something is broken, or mended
-//	started    Of: a new process of this candidate; of a contender also Recipe, and of a semaphore Size and Slots
+//	started    Of: a new process of this candidate; of a contender also Recipe, perhaps Path, and of
+//	           a semaphore Size and Slots
 //	paused     Of: every thread of it stands still (SIGSTOP)
 //	continued  Of: about to go on (SIGCONT)
 //	killed     Of: kill -9
@@ -56,16 +64,19 @@ type Line struct {
 	Node        string `json:"node,omitempty"`
 	Position    int    `json:"position,omitempty"`
 	Token       int64  `json:"token,omitempty"`
+	Path        string `json:"path,omitempty"`     // of the lock; "" where there is only one
+	Permits     int    `json:"permits,omitempty"`  // how many are held; 0: one
 	Slot        *int   `json:"slot,omitempty"`     // of a permit, by examples/contender
+	SlotNumbers []int  `json:"slots,omitempty"`    // of several
 	Deadline    int64  `json:"deadline,omitempty"` // when the lease ends unless it is extended, in T's clock
 	Reason      string `json:"reason,omitempty"`
 	Leader      string `json:"leader,omitempty"`
 	LeaderToken int64  `json:"leader_token,omitempty"`
 	Error       string `json:"error,omitempty"`
 	Of          string `json:"of,omitempty"`
-	Recipe      string `json:"recipe,omitempty"` // lock, read, write, semaphore
-	Size        int    `json:"size,omitempty"`   // how many permits there are; 0: it is no semaphore
-	Slots       bool   `json:"slots,omitempty"`  // they have slots
+	Recipe      string `json:"recipe,omitempty"`  // lock, read, write, semaphore
+	Size        int    `json:"size,omitempty"`    // how many permits there are; 0: it is no semaphore
+	Slots       bool   `json:"slotted,omitempty"` // they have slots
 	Text        string `json:"text,omitempty"`
 }
 

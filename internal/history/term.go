@@ -16,21 +16,27 @@ type Term struct {
 	Deadline int64  // the latest end of a lease that was claimed
 	Beats    int    // 0: nothing is proven
 	Reason   string // that the candidate gave for its end
+	Path     string // of the lock; what is held at two paths is judged for each
 	Reader   bool   // another reader may hold at the same time
-	Slot     *int   // of a permit: another slot may be held at the same time
-	Permits  int    // how many there are, where a permit is held; else 0
+	Held     int    // how many permits; 0: it is no semaphore
+	Permits  int    // how many there are, as far as this one can know
+	Slots    []int  // of the permits: other slots may be held at the same time
 
-	asked bool // it was told to resign: it may be killed before it says so
+	asked   bool  // it was told to resign: it may be killed before it says so
+	waiting int64 // since when a permit was waited for
+	told    int64 // when the candidate said that it was over
 }
 
-// excludes reports whether the two must not be valid at one time. Permits without slots are counted
-// instead, see judgePermits.
+// excludes reports whether the two, of which the other is the later one, must not be valid at one
+// time. Permits without slots are counted instead, see judgePermits.
 func (t *Term) excludes(other *Term) bool {
 	switch {
-	case t.Slot != nil && other.Slot != nil:
-		return *t.Slot == *other.Slot
-	case t.Permits > 0 && other.Permits > 0:
-		return t.Permits == 1
+	case t.Path != other.Path:
+		return false
+	case len(t.Slots) > 0 && len(other.Slots) > 0:
+		return slices.ContainsFunc(t.Slots, func(n int) bool { return slices.Contains(other.Slots, n) })
+	case t.Held > 0 && other.Held > 0:
+		return other.Permits == 1
 	}
 	return !t.Reader || !other.Reader
 }
@@ -72,6 +78,7 @@ func (c *checker) judgeTerms() {
 		if t.Beats > 0 {
 			c.Terms = append(c.Terms, t)
 		}
+		c.judgeSlots(t)
 	}
 	slices.SortStableFunc(c.Terms, func(a, b *Term) int { return cmp.Compare(a.From, b.From) })
 	for j, b := range c.Terms {
@@ -101,6 +108,7 @@ func (c *checker) lastBefore(j int) (last int64) {
 
 func (c *checker) judgeTokens(a, b *Term) {
 	switch {
+	case a.ID == b.ID && a.Token == b.Token && !a.Reader && b.Reader: // it was downgraded
 	case a.Token == b.Token:
 		c.violate(b.From, TokenTwice, "%s and %s led with token %d", a.ID, b.ID, a.Token)
 	case a.Token > b.Token && !c.beganErased(b):
@@ -134,39 +142,12 @@ func (c *checker) overlap(s stretch, format string, args ...any) {
 	}
 }
 
-// judgePermits counts the permits at the moment when b begins: no more than there are. It is enough
-// to count at each beginning. A permit counts, too, whose holder tells nothing more but had claimed
-// a lease that runs still.
-func (c *checker) judgePermits(before []*Term, b *Term) {
-	if b.Permits < 2 { // with one permit every two exclude each other
-		return
-	}
-	ends, running := []int64{b.To}, []time.Duration(nil)
-	for _, a := range before {
-		if a.Token == b.Token && !a.excludes(b) {
-			c.violate(b.From, TokenTwice, "%s and %s held permits with token %d", a.ID, b.ID, a.Token)
-		}
-		if a.To >= b.From {
-			ends = append(ends, a.To)
-		} else if early := c.early(a, b); early > 0 {
-			running = append(running, early)
-		}
-	}
-	slices.Sort(ends)
-	switch valid := len(ends); {
-	case valid > b.Permits:
-		c.overlap(stretch{b.From, ends[valid-b.Permits-1]},
-			"%s (token %d) and %d others held permits of %d", b.ID, b.Token, valid-1, b.Permits)
-	case valid+len(running) > b.Permits:
-		c.violate(b.From, LeaseOutlive, "%s held a permit of %d with token %d beside %d others, "+
-			"and the leases of %d more ran, one for %v",
-			b.ID, b.Permits, b.Token, valid-1, len(running), slices.Min(running))
-	}
-}
-
 // chosen are the reasons for which a candidate gives up its leadership of its own will, and lets
 // the next one lead at once.
 var chosen = []string{"resigned", "released", "returned", "stopped", "panicked", "cancelled", "closed", "unhealthy"}
+
+// nodeDeleted is the reason of one whose znode was deleted.
+const nodeDeleted = "node deleted"
 
 // stopBefore is the part of D by which a term ends before its lease does. From then on a candidate
 // may let the next one lead.
@@ -190,6 +171,11 @@ func (c *checker) early(a, b *Term) time.Duration {
 	claim := a.Deadline
 	if a.Reason == "lease expired" {
 		claim -= c.lease / stopBefore
+	}
+	if a.Held > 1 && a.Reason == nodeDeleted {
+		// One of several znodes. As soon as the work has stopped, the holder deletes the others,
+		// and announces with them that all of its permits are over.
+		claim = min(claim, a.told)
 	}
 	return time.Duration(max(0, claim-b.From))
 }

@@ -75,7 +75,7 @@ func (c *candidate) run(ctx context.Context) (err error) {
 	if err != nil {
 		return example.Mistake(err)
 	}
-	return c.out.Run(ctx, map[string]func(){"resign": c.resign}, func(ctx context.Context) error {
+	return c.out.Run(ctx, map[string]func(int){"resign": func(int) { c.resign() }}, func(ctx context.Context) error {
 		var err error
 		if c.observe {
 			go c.out.FollowSessions(ctx, c.client) // ends with the client; a candidate hears of its sessions

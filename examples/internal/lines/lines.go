@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -113,9 +114,13 @@ func (o *Output) Session(id int64, client *session.Client) {
 const ExitWithin = 4 * time.Second
 
 // Run calls run, and carries out the commands on stdin meanwhile. The command "quit" ends the
-// context. Run returns when run has returned, or ExitWithin after the end of ctx.
-func (o *Output) Run(ctx context.Context, commands map[string]func(), run func(context.Context) error) error {
-	ctx, commands["quit"] = context.WithCancel(ctx)
+// context. A command whose name ends in " N" is given a number, the others 0. Run returns when run
+// has returned, or ExitWithin after the end of ctx.
+func (o *Output) Run(
+	ctx context.Context, commands map[string]func(n int), run func(context.Context) error,
+) error {
+	ctx, quit := context.WithCancel(ctx)
+	commands["quit"] = func(int) { quit() }
 	go o.obey(os.Stdin, commands) // not waited for: a read of stdin cannot be called back
 	err := example.Within(ctx, ExitWithin, run)
 	switch {
@@ -131,11 +136,18 @@ func (o *Output) Run(ctx context.Context, commands map[string]func(), run func(c
 
 // obey carries out commands, one a line. The end of stdin is no command: a supervisor may run the
 // program without one.
-func (o *Output) obey(stdin io.Reader, commands map[string]func()) {
+func (o *Output) obey(stdin io.Reader, commands map[string]func(int)) {
 	for in := bufio.NewScanner(stdin); in.Scan(); {
 		command := strings.TrimSpace(in.Text())
-		if do := commands[command]; do != nil {
-			do()
+		name, n := command, 0
+		if word, number, ok := strings.Cut(command, " "); ok {
+			var err error
+			if n, err = strconv.Atoi(number); err == nil {
+				name = word + " N"
+			}
+		}
+		if do := commands[name]; do != nil {
+			do(n)
 		} else if command != "" {
 			o.Fail(fmt.Errorf("command %q; want one of %q", command, slices.Sorted(maps.Keys(commands))))
 		}

@@ -28,6 +28,9 @@ const (
 	KazooRead  LockKind = "ReadLock"
 	KazooWrite LockKind = "WriteLock"
 
+	// KazooSemaphore is for [Hosts.Lock] alone.
+	KazooSemaphore LockKind = "Semaphore"
+
 	// GoLock is zk.Lock: the candidate of that kind. It holds the lock until it is told to resign.
 	GoLock LockKind = "zk.Lock"
 )
@@ -40,7 +43,7 @@ func (k LockKind) library() Kind {
 	recipe, release, fetched := strings.Cut(string(k), "@")
 	library := map[LockKind]Kind{
 		CuratorMutex: LeaderLatch, CuratorRead: LeaderLatch, CuratorWrite: LeaderLatch, CuratorDowngrade: LeaderLatch, CuratorSemaphore: LeaderLatch,
-		KazooLock: Kazoo, KazooRead: Kazoo, KazooWrite: Kazoo, GoLock: ZkLock,
+		KazooLock: Kazoo, KazooRead: Kazoo, KazooWrite: Kazoo, KazooSemaphore: Kazoo, GoLock: ZkLock,
 	}[LockKind(recipe)]
 	if fetched {
 		library += Kind("@" + release)

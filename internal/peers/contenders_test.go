@@ -122,7 +122,7 @@ func TestMixedLocksExclude(t *testing.T) {
 			f := newField(t)
 			n := len(c.kinds)
 			for i := range 2*n + max(0, c.size-1) {
-				f.contend(c.kinds[i%n], i, c.size)
+				f.contend(c.kinds[i%n], c.size)
 			}
 			f.acquire(f.all, 0)
 			for i, p := range f.all[:n] {
@@ -193,31 +193,37 @@ func TestLocksOfDifferentLayoutsDoNotExclude(t *testing.T) {
 	prepare(t, CuratorMutex, KazooLock)
 	t.Parallel()
 	f := newField(t)
-	f.contend(CuratorMutex, 0, 1)
-	f.contend(KazooLock, 1, 1)
+	f.contend(CuratorMutex, 1)
+	f.contend(KazooLock, 1)
 	for len(crowds(f.stays(), 1)) == 0 {
 		f.beatsAfter(f.all[0], history.Now())
 	}
 }
 
 // contend starts a contender with times of its own.
-func (f *field) contend(k LockKind, i, size int) {
+func (f *field) contend(k LockKind, size int) {
+	f.t.Helper()
+	f.contendAs(k, Config{}, Contention{Hold: time.Duration(20+rand.IntN(100)) * time.Millisecond,
+		Rest: time.Duration(rand.IntN(60)) * time.Millisecond, Size: size})
+}
+
+// contendAs starts a contender, which is killed at the end of the test.
+func (f *field) contendAs(k LockKind, cfg Config, c Contention) *Peer {
 	f.t.Helper()
 	k = lockRelease(k)
-	hold := time.Duration(20+rand.IntN(100)) * time.Millisecond
-	rest := time.Duration(rand.IntN(60)) * time.Millisecond
 	var p *Peer
 	ready := make(chan struct{})
-	cfg := Config{Connect: f.e.ConnectString(), Path: f.path, ID: fmt.Sprintf("%s %d", k, i), Timeout: usual, Beat: 2 * time.Millisecond}
+	cfg.Connect, cfg.Timeout = cmp.Or(cfg.Connect, f.e.ConnectString()), cmp.Or(cfg.Timeout, usual)
+	cfg.Path, cfg.ID, cfg.Beat = f.path, fmt.Sprintf("%s %d", k, len(f.all)), 2*time.Millisecond
 	if k == GoLock { // its host waits to be told
 		cfg.OnLine = func(l Line) {
 			if l.Event == "elected" {
 				<-ready
-				time.AfterFunc(hold, func() { p.Send("resign") })
+				time.AfterFunc(c.Hold, func() { p.Send("resign") })
 			}
 		}
 	}
-	p, err := hosts.Contend(f.ctx, k, cfg, Contention{Hold: hold, Rest: rest, Size: cmp.Or(size, 1)})
+	p, err := hosts.Contend(f.ctx, k, cfg, c)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -230,18 +236,29 @@ func (f *field) contend(k LockKind, i, size int) {
 			f.t.Logf("%s\n%s%s", p.ID, story(lines[max(0, len(lines)-500):]), p.Stderr())
 		}
 	})
+	return p
 }
 
 // acquire waits until each of them has acquired the lock after t.
 func (f *field) acquire(all []*Peer, t int64) {
 	f.t.Helper()
 	for _, p := range all {
-		event := "acquired"
-		if p.Kind == ZkLock {
-			event = "elected"
-		}
-		f.after(p, event, t)
+		f.acquired(p, t)
 	}
+}
+
+// acquired waits until it has acquired the lock after t, and returns when it has.
+func (f *field) acquired(p *Peer, t int64) int64 {
+	f.t.Helper()
+	return f.after(p, inWordsOf(p, "acquired"), t)
+}
+
+// inWordsOf returns what a contender calls an event: that of zk.Lock calls it as a candidate does.
+func inWordsOf(p *Peer, event string) string {
+	if p.Kind == ZkLock {
+		return map[string]string{"acquired": "elected", "lost": "deposed"}[event]
+	}
+	return event
 }
 
 func (f *field) beatsAfter(p *Peer, t int64) {
@@ -249,8 +266,12 @@ func (f *field) beatsAfter(p *Peer, t int64) {
 	f.after(p, "beat", t)
 }
 
-func (f *field) after(p *Peer, event string, t int64) {
+// after waits for an event after t, and returns when it was.
+func (f *field) after(p *Peer, event string, t int64) int64 {
 	f.t.Helper()
-	for f.wait(p, event).T <= t {
+	for {
+		if at := f.wait(p, event).T; at > t {
+			return at
+		}
 	}
 }

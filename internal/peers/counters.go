@@ -35,14 +35,18 @@ func CounterAvailable(ctx context.Context, k CounterKind) error {
 	return Available(ctx, Kazoo)
 }
 
-// Load is what the clients of a counter do.
+// Load is what the clients of a counter or of a lock do.
 type Load struct {
 	Connect, Path string
 	// Clients are in one process, each with a session of its own.
 	Clients int
-	// For is how long they add, and Most how many additions each makes at most.
+	// For is how long they do it, and Most how many additions each makes at most.
 	For  time.Duration
 	Most int
+	// Rest is how long nobody releases a lock after an acquisition, and Permits the size of a
+	// semaphore. Both are for [Hosts.Lock] alone.
+	Rest    time.Duration
+	Permits int
 }
 
 // Added is what became of it.

@@ -8,7 +8,7 @@ import (
 )
 
 // Candidates on etcd do what the others do: one leads, and the next one when it has resigned or was
-// killed.
+// killed. So do clients of its Mutex, which take it in turn.
 func TestCandidatesOnEtcdChangePlaces(t *testing.T) {
 	need.That(t, func() error { return nil }) // not with -short: it compiles for minutes
 	// Only the time limit of all tests bounds it: on a busy machine it takes many minutes.
@@ -22,6 +22,7 @@ func TestCandidatesOnEtcdChangePlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cluster.Close()
+	t.Run(string(EtcdMutex), func(t *testing.T) { rests(ctx, t, EtcdMutex, cluster.Endpoints, 1) })
 	for _, k := range []Kind{Etcd, ClientGo} {
 		t.Run(string(k), func(t *testing.T) {
 			join := func(id string) *Peer {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -20,8 +22,9 @@ func (l Load) WarmUp() time.Duration {
 	return max(time.Second, time.Duration(l.Clients)*10*time.Millisecond)
 }
 
-// Locked is what became of a [Load] on a lock: each client takes it and gives it away at once,
-// again and again.
+// Locked is what became of a [Load] on a lock or a semaphore. Each client takes it and gives it away
+// again and again. While all permits are held, the one that has held its permit for longest releases
+// it: at once after the last acquisition, or Rest later. There is no rest in the WarmUp.
 type Locked struct {
 	Acquired, Failed int
 	// HandOver is the median time from the call that releases the lock to the return of the next
@@ -29,10 +32,11 @@ type Locked struct {
 	HandOver time.Duration
 }
 
-// Lock runs the clients of another library's lock, in a process, until they have finished.
+// Lock runs the clients of another library's lock or semaphore, in a process, until they have
+// finished.
 func (h *Hosts) Lock(ctx context.Context, k LockKind, l Load) (Locked, error) {
-	args := []string{l.Connect, l.Path, strconv.Itoa(l.Clients), strconv.FormatInt(l.For.Milliseconds(), 10),
-		strconv.FormatInt(l.WarmUp().Milliseconds(), 10)}
+	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+	args := []string{l.Connect, l.Path, strconv.Itoa(l.Clients), ms(l.For), ms(l.WarmUp()), ms(l.Rest), strconv.Itoa(max(1, l.Permits))}
 	argv, err := h.lockCommand(ctx, k, l.Clients)
 	if err != nil {
 		return Locked{}, err
@@ -52,21 +56,31 @@ func (h *Hosts) Lock(ctx context.Context, k LockKind, l Load) (Locked, error) {
 	return locked, nil
 }
 
+// lockCommand returns the command line of such a process, up to what the load says.
 func (h *Hosts) lockCommand(ctx context.Context, k LockKind, clients int) ([]string, error) {
 	if k == EtcdMutex {
 		exe, err := h.etcd(ctx)
 		return []string{exe, "mutex"}, err
 	}
 	library := k.library()
+	recipe, _, fetched := strings.Cut(string(k), "@")
+	if library.python() {
+		argv := []string{python, filepath.Join(sources, "hosts", "locking.py"), recipe}
+		if !fetched {
+			return argv, nil
+		}
+		path, err := KazooPath(ctx)
+		return append([]string{"env", "PYTHONPATH=" + path}, argv...), err
+	}
 	jars, err := library.jars(ctx)
 	if err != nil {
 		return nil, err
 	}
 	dir := "debian"
-	if _, fetched := library.recipe(); fetched {
+	if fetched {
 		dir = "curator-" + curatorRelease
 	}
 	classpath, err := h.compile(ctx, "Locking", dir, jars)
 	heap := max(256, 2*clients) // MB; each client of Curator has its own threads and buffers
-	return []string{"java", fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", classpath, "Locking", string(CuratorMutex)}, err
+	return []string{"java", fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", classpath, "Locking", recipe}, err
 }

@@ -2,7 +2,8 @@
 // leaderelection of client-go, clients of its Mutex, or a server of etcd. A candidate prints JSON
 // lines as examples/candidate does and obeys "resign" and "quit" on stdin. Arguments: kind,
 // endpoints, path, id, the time until a silent leader is replaced in ms, time between beats in ms;
-// for clients of the Mutex: mutex, endpoints, path, how many, for how many ms, after how many ms.
+// for clients of the Mutex: mutex, endpoints, path, how many, for how many ms, after how many ms, how
+// many ms nobody releases it after an acquisition, and 1.
 //
 // It is a module of its own, because it depends on a hundred times as much as the other candidates
 // do.
@@ -28,6 +29,12 @@ func main() {
 	if len(os.Args) == 6 && os.Args[1] == "server" {
 		log.Fatal(serve(os.Args[2], os.Args[3], os.Args[4], os.Args[5]))
 	}
+	if len(os.Args) == 9 && os.Args[1] == "mutex" {
+		if err := takeInTurn(os.Args[2], os.Args[3], os.Args[4:8]); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if len(os.Args) != 7 {
 		log.Fatal("want kind, endpoints, path, id, timeout in ms, beat in ms")
 	}
@@ -38,16 +45,6 @@ func main() {
 	beat, err := strconv.Atoi(os.Args[6])
 	if err != nil {
 		log.Fatal(err)
-	}
-	if os.Args[1] == "mutex" {
-		clients, err := strconv.Atoi(os.Args[4])
-		if err == nil {
-			err = takeInTurn(os.Args[2], os.Args[3], clients, time.Duration(timeout)*time.Millisecond, time.Duration(beat)*time.Millisecond)
-		}
-		if err != nil {
-			log.Fatal(err)
-		}
-		return
 	}
 	client, err := clientv3.New(clientv3.Config{Endpoints: strings.Split(os.Args[2], ","), DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,13 +17,23 @@ import (
 	"go.uber.org/zap"
 )
 
-// takeInTurn lets so many clients, each with a session of its own, take one Mutex of etcd's package
-// concurrency in turn for a while, after another while. It prints how often that was acquired, and
-// the median time in ns from the call that releases it to the return of the next call that acquires
-// it, as JSON.
-func takeInTurn(endpoints, path string, clients int, length, warmUp time.Duration) error {
+// takeInTurn lets clients, each with a session of its own, take one Mutex of etcd's package
+// concurrency in turn. The numbers are how many clients there are, for how long they take it, after
+// what time that counts, and how long nobody releases it after an acquisition that counts. It prints
+// how often that was acquired, and the median time in ns from the call that releases it to the
+// return of the next call that acquires it, as JSON.
+func takeInTurn(endpoints, path string, numbers []string) error {
+	var n [4]int
+	for i, number := range numbers {
+		var err error
+		if n[i], err = strconv.Atoi(number); err != nil {
+			return err
+		}
+	}
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	length, warmUp, rest := ms(n[1]), ms(n[2]), ms(n[3])
 	var all []*concurrency.Mutex
-	for range clients {
+	for range n[0] {
 		client, err := clientv3.New(clientv3.Config{Endpoints: strings.Split(endpoints, ","), DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
 		if err != nil {
 			return err
@@ -48,8 +59,11 @@ func takeInTurn(endpoints, path string, clients int, length, warmUp time.Duratio
 					continue
 				}
 				now := int64(time.Since(begun))
-				if before := released.Load(); before != 0 && now > int64(warmUp) && now < int64(warmUp+length) {
+				if before := released.Load(); before > int64(warmUp) && now < int64(warmUp+length) {
 					took = append(took, now-before)
+				}
+				if now > int64(warmUp) && now < int64(warmUp+length) {
+					time.Sleep(rest)
 				}
 				released.Store(int64(time.Since(begun)))
 				if err := m.Unlock(ctx); err != nil {

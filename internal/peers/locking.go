@@ -57,16 +57,7 @@ func (h *Hosts) lockCommand(ctx context.Context, k LockKind, clients int) ([]str
 		exe, err := h.etcd(ctx)
 		return []string{exe, "mutex"}, err
 	}
-	library := k.library()
-	jars, err := library.jars(ctx)
-	if err != nil {
-		return nil, err
-	}
-	dir := "debian"
-	if _, fetched := library.recipe(); fetched {
-		dir = "curator-" + curatorRelease
-	}
-	classpath, err := h.compile(ctx, "Locking", dir, jars)
+	classpath, err := h.classpath(ctx, k.library(), "Locking")
 	heap := max(256, 2*clients) // MB; each client of Curator has its own threads and buffers
 	return []string{"java", fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", classpath, "Locking", string(CuratorMutex)}, err
 }

@@ -1,8 +1,8 @@
 // Many is one process in many elections with one session, of this library or of
 // github.com/go-zookeeper/zk, whose lock's holder leads. It prints a line "elected" as
-// examples/candidate does for each that it is elected in, with the path as its node, and leads until it is killed. Arguments:
-// kind, connect string, path, id, session timeout in ms, how many elections. They are path/0,
-// path/1 and so on.
+// examples/candidate does for each that it is elected in, with the path as its node, and leads
+// until it is killed. Arguments: kind, connect string, path, id, session timeout in ms, how many
+// elections. They are path/0, path/1 and so on.
 package main
 
 import (

@@ -25,9 +25,10 @@
 #             the fault proxies let others go first at random: finds tests that depend on who is first
 # make campaign  ROUNDS=20 rounds of every fault on real ensembles, and a table; HOURS=... of everything at random instead
 #             (needs root, iproute2, iptables; RIGS=4 ensembles in parallel, FAULTS=regexp, SEED=..., LEASE=500ms)
-# make compare  other libraries beside ours, as Markdown: how long nobody leads after crashes and at hand-overs, and ROUNDS=10 rounds
-#             of the faults under which others have two leaders (besides, needs libcurator-recipes-java, default-jdk-headless,
-#             maven, python3-kazoo, python3-pip; KINDS=zkrecipe,LeaderLatch@5.9.0 for some, of the latter alone)
+# make compare  other libraries beside ours, as Markdown: how long nobody leads at hand-overs and after faults (35 minutes), and
+#             ROUNDS=10 rounds of the faults under which others have two leaders (15 minutes; besides, needs
+#             libcurator-recipes-java, default-jdk-headless, maven, python3-kazoo, python3-pip; KINDS=zkrecipe,LeaderLatch@5.9.0
+#             for some, of the latter alone)
 # make compose  run docker-compose.yml on a Docker engine, break its containers, take everything down: under 5 minutes (uses an
 #             engine that answers, with official images; else starts one as root, cut off from the machine, with stand-ins)
 # make servers  VERSIONS="3.5.10 3.9.5" tries releases of ZooKeeper, which Maven fetches, and prints a table: an hour for all of them

@@ -92,38 +92,18 @@ func (h *Hosts) ContendCommand(ctx context.Context, k LockKind, cfg Config, c Co
 		return append(argv, cfg.Args...),
 			h.build(ctx, "contender", "go", "build", "-o", exe, "github.com/zkrecipe/zkrecipe/examples/contender")
 	}
-	recipe, _, fetched := strings.Cut(string(k), "@")
+	recipe, _, _ := strings.Cut(string(k), "@")
 	switch library := k.library(); {
 	case library == ZkLock:
 		return h.Command(ctx, ZkLock, cfg)
 	case library.java():
-		argv, err = h.java(ctx, library)
+		argv, err = h.java(ctx, library, "Contender", 128)
 	case library.python():
-		argv = []string{python, filepath.Join(sources, "hosts", "contender.py")}
-		if fetched {
-			var path string
-			path, err = KazooPath(ctx)
-			argv = append([]string{"env", "PYTHONPATH=" + path}, argv...)
-		}
+		argv, err = h.python(ctx, library, "contender.py")
 	default:
 		err = fmt.Errorf("peers: kind %q is unknown", k)
 	}
 	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	return append(argv, recipe, cfg.Connect, cfg.Path, cfg.ID, ms(cfg.Timeout), ms(cfg.Beat), ms(c.Hold), ms(c.Rest),
 		strconv.Itoa(c.Size)), err
-}
-
-// java returns the beginning of the command line of a contender of Curator.
-func (h *Hosts) java(ctx context.Context, library Kind) ([]string, error) {
-	jars, err := library.jars(ctx)
-	if err != nil {
-		return nil, err
-	}
-	dir := "debian"
-	if _, fetched := library.recipe(); fetched {
-		dir = "curator-" + curatorRelease
-	}
-	classpath, err := h.compile(ctx, "Contender", dir, jars)
-	return []string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
-		"-cp", classpath, "Contender"}, err
 }

@@ -61,11 +61,7 @@ func (h *Hosts) Count(ctx context.Context, k CounterKind, l Load) (Added, error)
 	args := []string{string(k), l.Connect, l.Path, strconv.Itoa(l.Clients), strconv.FormatInt(l.For.Milliseconds(), 10), strconv.Itoa(l.Most)}
 	argv := append([]string{python, filepath.Join(sources, "hosts", "count.py")}, args...)
 	if k.java() {
-		jars, err := LeaderLatch.jars(ctx) // Debian's Curator
-		if err != nil {
-			return Added{}, err
-		}
-		classpath, err := h.compile(ctx, "Count", "debian", jars)
+		classpath, err := h.classpath(ctx, LeaderLatch, "Count") // Debian's Curator
 		if err != nil {
 			return Added{}, err
 		}

@@ -49,8 +49,9 @@
 //
 // Command compare holds the campaign of internal/campaign with candidates of each kind and prints,
 // side by side, how often and how long two led at one time. Command failover measures in one run,
-// for all kinds and for etcd and client-go, how long nobody leads after a crash and at hand-overs
-// ("make compare" does both).
+// for all kinds and for etcd and client-go, how long nobody leads at hand-overs and after faults: of
+// a leader, of leader and heir, of all servers, of a process that leads many elections ("make
+// compare" does both).
 //
 // The tests run with Debian's releases, and with ZKRECIPE_PEERS=newest with the others: "make
 // peers-newest".

@@ -80,6 +80,14 @@ func (h *Hosts) StartEtcd(ctx context.Context) (c *EtcdCluster, err error) {
 	return c, nil
 }
 
+// Signal sends a signal, such as SIGSTOP and SIGCONT, to all servers.
+func (c *EtcdCluster) Signal(s os.Signal) (err error) {
+	for _, m := range c.members {
+		err = errors.Join(err, m.Process.Signal(s))
+	}
+	return err
+}
+
 // Close ends the servers and removes their data.
 func (c *EtcdCluster) Close() error {
 	for _, m := range c.members {

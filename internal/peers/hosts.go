@@ -52,6 +52,10 @@ type Config struct {
 	// Auth, if set, is user:password of a digest: ours, kazoo's Election excepted, then lets nobody
 	// else at its znodes; Curator and kazoo only prove who they are.
 	Auth string
+	// Elections, if more than 1, is in how many the candidate stands with one session: at Path/0,
+	// Path/1 and so on. Such a candidate tells only when it is elected, with the path as Line.Node;
+	// it obeys no command, and does without Auth and Args. Kinds on etcd cannot.
+	Elections int
 	// Args are further flags for one of ours.
 	Args []string
 	// OnLine, if set, gets each line as it comes, from one goroutine.
@@ -84,34 +88,24 @@ func (h *Hosts) compile(ctx context.Context, class, dir string, jars []string) (
 // Command returns the command line of a candidate, with a program that has been built. It needs all
 // of cfg but what is optional.
 func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, error) {
-	recipe, fetched := k.recipe()
-	args := []string{
-		string(recipe), cfg.Connect, cfg.Path, cfg.ID,
-		strconv.FormatInt(cfg.Timeout.Milliseconds(), 10), strconv.FormatInt(max(1, cfg.Beat.Milliseconds()), 10),
+	recipe, _ := k.recipe()
+	args := []string{string(recipe), cfg.Connect, cfg.Path, cfg.ID, strconv.FormatInt(cfg.Timeout.Milliseconds(), 10)}
+	if cfg.Elections > 1 {
+		argv, err := h.many(ctx, k)
+		return append(append(argv, args...), strconv.Itoa(cfg.Elections)), err
 	}
+	args = append(args, strconv.FormatInt(max(1, cfg.Beat.Milliseconds()), 10))
 	if cfg.Auth != "" {
 		args = append(args, cfg.Auth)
 	}
 	style, ours := k.style()
 	switch {
 	case k.java():
-		jars, err := k.jars(ctx)
-		if err != nil {
-			return nil, err
-		}
-		dir := "debian"
-		if fetched {
-			dir = "curator-" + curatorRelease
-		}
-		classpath, err := h.compile(ctx, "Host", dir, jars)
-		// The flags trade peak speed for a fast start.
-		return append([]string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
-			"-cp", classpath, "Host"}, args...), err
-	case k.python() && fetched:
-		path, err := KazooPath(ctx)
-		return append([]string{"env", "PYTHONPATH=" + path, python, filepath.Join(sources, "hosts", "host.py")}, args...), err
+		argv, err := h.java(ctx, k, "Host", 128)
+		return append(argv, args...), err
 	case k.python():
-		return append([]string{python, filepath.Join(sources, "hosts", "host.py")}, args...), nil
+		argv, err := h.python(ctx, k, "host.py")
+		return append(argv, args...), err
 	case k == ZkLock:
 		exe := filepath.Join(h.dir, "zklock")
 		return append([]string{exe}, args...), h.build(ctx, "zklock", "go", "build", "-o", exe, "./hosts/zklock")
@@ -129,6 +123,52 @@ func (h *Hosts) Command(ctx context.Context, k Kind, cfg Config) ([]string, erro
 			h.build(ctx, "candidate", "go", "build", "-o", exe, "github.com/zkrecipe/zkrecipe/examples/candidate")
 	}
 	return nil, fmt.Errorf("peers: kind %q is unknown", k)
+}
+
+// many is the program of a candidate in many elections.
+func (h *Hosts) many(ctx context.Context, k Kind) ([]string, error) {
+	switch {
+	case k.java():
+		return h.java(ctx, k, "Many", 512)
+	case k.python():
+		return h.python(ctx, k, "many.py")
+	case k == ZkLock || k.Ours():
+		exe := filepath.Join(h.dir, "many")
+		return []string{exe}, h.build(ctx, "many", "go", "build", "-o", exe, "./hosts/many")
+	}
+	return nil, fmt.Errorf("peers: kind %q cannot stand in many elections", k)
+}
+
+// classpath compiles a class of hosts with the release of Curator that k names, and returns where
+// java finds it.
+func (h *Hosts) classpath(ctx context.Context, k Kind, class string) (string, error) {
+	jars, err := k.jars(ctx)
+	if err != nil {
+		return "", err
+	}
+	dir := "debian"
+	if _, fetched := k.recipe(); fetched {
+		dir = "curator-" + curatorRelease
+	}
+	return h.compile(ctx, class, dir, jars)
+}
+
+// java is a class of hosts as a program with so many MB of heap.
+func (h *Hosts) java(ctx context.Context, k Kind, class string, heap int) ([]string, error) {
+	classpath, err := h.classpath(ctx, k, class)
+	// The flags trade peak speed for a fast start.
+	return []string{"java", fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
+		"-cp", classpath, class}, err
+}
+
+// python is a script of hosts as a program, with the release of kazoo that k names.
+func (h *Hosts) python(ctx context.Context, k Kind, script string) ([]string, error) {
+	argv := []string{python, filepath.Join(sources, "hosts", script)}
+	if _, fetched := k.recipe(); fetched {
+		path, err := KazooPath(ctx)
+		return append([]string{"env", "PYTHONPATH=" + path}, argv...), err
+	}
+	return argv, nil
 }
 
 // build is the build of one program. A build that has failed is not tried again.

@@ -72,15 +72,7 @@ func (h *Hosts) lockCommand(ctx context.Context, k LockKind, clients int) ([]str
 		path, err := KazooPath(ctx)
 		return append([]string{"env", "PYTHONPATH=" + path}, argv...), err
 	}
-	jars, err := library.jars(ctx)
-	if err != nil {
-		return nil, err
-	}
-	dir := "debian"
-	if fetched {
-		dir = "curator-" + curatorRelease
-	}
-	classpath, err := h.compile(ctx, "Locking", dir, jars)
+	classpath, err := h.classpath(ctx, library, "Locking")
 	heap := max(256, 2*clients) // MB; each client of Curator has its own threads and buffers
 	return []string{"java", fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", classpath, "Locking", recipe}, err
 }

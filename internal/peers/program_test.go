@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -26,28 +25,17 @@ type program struct {
 // startJava starts a program of hosts with the release of Curator that k names.
 func startJava(ctx context.Context, t *testing.T, k Kind, class string, args ...string) *program {
 	t.Helper()
-	jars, err := k.jars(ctx)
+	argv, err := hosts.java(ctx, k, class, 128)
 	must(t, err)
-	dir := "debian"
-	if _, fetched := k.recipe(); fetched {
-		dir = "curator-" + curatorRelease
-	}
-	classpath, err := hosts.compile(ctx, class, dir, jars)
-	must(t, err)
-	return startProgram(ctx, t, class, append([]string{"java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-		"-XX:-UsePerfData", "-cp", classpath, class}, args...))
+	return startProgram(ctx, t, class, append(argv, args...))
 }
 
 // startPython starts a program of hosts with the release of kazoo that k names.
 func startPython(ctx context.Context, t *testing.T, k Kind, name string, args ...string) *program {
 	t.Helper()
-	argv := append([]string{python, filepath.Join(sources, "hosts", name)}, args...)
-	if _, fetched := k.recipe(); fetched {
-		path, err := KazooPath(ctx)
-		must(t, err)
-		argv = append([]string{"env", "PYTHONPATH=" + path}, argv...)
-	}
-	return startProgram(ctx, t, name, argv)
+	argv, err := hosts.python(ctx, k, name)
+	must(t, err)
+	return startProgram(ctx, t, name, append(argv, args...))
 }
 
 // startProgram starts a program. It has to end when its input ends.

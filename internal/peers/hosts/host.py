@@ -66,6 +66,7 @@ class Host:
 
     def state_changed(self, state):
         self.changed.set()
+        self.commands.put(None)  # wakes a leader, which looks at the state
         if state == KazooState.CONNECTED:
             session, _ = self.client.client_id
             self.out.write("session", session=hex(session & (1 << 64) - 1))
@@ -114,11 +115,12 @@ class Host:
         while self.leads():
             self.out.beat(self.leads, token)
             try:
-                self.commands.get(timeout=self.every)
+                command = self.commands.get(timeout=self.every)
             except queue.Empty:
                 continue
-            reason = "resigned"
-            break
+            if command:
+                reason = "resigned"
+                break
         self.leading = False
         self.out.write("deposed", token=token, reason=reason)
 

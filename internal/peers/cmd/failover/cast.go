@@ -6,41 +6,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/internal/peers"
 )
 
-const (
-	// apart is the time between a hand-over and the next one.
-	apart = 20 * time.Millisecond
-	// patience bounds what should be over in a session timeout or two.
-	patience = 30 * time.Second
-)
+// patience bounds what should be over in a session timeout or two.
+const patience = 30 * time.Second
 
 // cast is three candidates of a kind.
 type cast struct {
-	kind    peers.Kind
-	hosts   *peers.Hosts
-	connect string
-	all     map[string]*peers.Peer // by ID
-	born    int                    // how many there have been
-	lines   chan peers.Line        // elected, joined and errors, of all of them
-	leader  string
+	*result
+	lab     *lab
+	path    string // of its election
+	proxied bool   // each candidate has proxies of its own
+	born    int    // how many candidates there have been
 
-	crashes, handOvers []time.Duration
+	all    map[string]*candidate // by ID
+	lines  chan peers.Line       // what all of them tell
+	line   []string              // IDs in the order in which they joined
+	leader string                // "": nobody leads
 }
 
+// candidate is a process and the proxies between it and the servers, if any.
+type candidate struct {
+	*peers.Peer
+	proxies []*faultproxy.Proxy
+}
+
+func (c *candidate) end() {
+	c.Kill()
+	for _, p := range c.proxies {
+		p.Close()
+	}
+}
+
+// form starts a cast in an election of its own, after the end of the one that was there.
 func (c *cast) form(ctx context.Context) error {
+	c.end()
+	c.lines, c.line, c.leader, c.all = make(chan peers.Line, 10000), nil, "", map[string]*candidate{}
+	c.path = c.lab.path(c.kind)
 	for range 3 {
 		if err := c.join(ctx); err != nil {
 			return err
 		}
 	}
-	_, err := c.elected(ctx, 0)
+	_, err := c.led(ctx)
 	return err
 }
 
@@ -48,121 +62,146 @@ func (c *cast) form(ctx context.Context) error {
 func (c *cast) join(ctx context.Context) error {
 	id := fmt.Sprintf("candidate-%d", c.born)
 	c.born++
-	joined := make(chan struct{}, 1)
-	p, err := c.hosts.Start(ctx, c.kind, peers.Config{
-		Connect: c.connect, Path: fmt.Sprintf("/failover-%x", string(c.kind)), ID: id, Timeout: timeout, Beat: time.Second,
+	one, connect := &candidate{}, c.lab.connect(c.kind)
+	if c.proxied {
+		var all []string
+		for _, addr := range c.lab.servers.Addrs() {
+			p, err := faultproxy.New(addr)
+			if err != nil {
+				return err
+			}
+			one.proxies, all = append(one.proxies, p), append(all, p.Addr())
+		}
+		connect = strings.Join(all, ",")
+	}
+	lines := c.lines
+	var err error
+	one.Peer, err = c.lab.hosts.Start(ctx, c.kind, peers.Config{
+		Connect: connect, Path: c.path, ID: id, Timeout: timeout, Beat: time.Second,
 		OnLine: func(l peers.Line) {
 			switch l.Event {
-			case "joined":
-				select {
-				case joined <- struct{}{}:
-				default:
-				}
-			case "elected", "error":
-				c.lines <- l
+			case "joined", "elected", "deposed", "error":
+				lines <- l
 			}
 		}})
 	if err != nil {
 		return err
 	}
-	c.all[id] = p
-	select {
-	case <-joined:
+	c.all[id] = one
+	return c.joined(ctx, id)
+}
+
+// joined waits until a candidate tells that it stands in line.
+func (c *cast) joined(ctx context.Context, id string) error {
+	_, err := c.await(ctx, func(l peers.Line) bool { return l.Event == "joined" && l.ID == id })
+	if err == nil {
 		return nil
-	case <-p.Done():
-		return fmt.Errorf("%s has ended: %s", id, p.Stderr())
-	case <-time.After(patience):
-		return fmt.Errorf("%s has not joined", id)
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	}
+	select {
+	case <-c.all[id].Done():
+		return fmt.Errorf("%s has ended: %s", id, c.all[id].Stderr())
+	default:
+		return fmt.Errorf("%s has not joined: %w", id, err)
 	}
 }
 
-// errTooEarly says that a leader was told to resign before it was ready to.
-var errTooEarly = errors.New("cannot resign yet")
+var (
+	// errTooEarly says that a leader was told to resign before it was ready to.
+	errTooEarly = errors.New("cannot resign yet")
+	errStuck    = fmt.Errorf("waited for %v", patience)
+)
 
-// elected waits for the next leader after a time.
-func (c *cast) elected(ctx context.Context, after int64) (peers.Line, error) {
+// await passes over what the candidates tell, until one tells what is awaited.
+func (c *cast) await(ctx context.Context, is func(peers.Line) bool) (peers.Line, error) {
 	guard := time.NewTimer(patience)
 	defer guard.Stop()
 	for {
 		select {
 		case l := <-c.lines:
-			if l.Event == "elected" && l.T > after {
-				c.leader = l.ID
+			c.note(l)
+			if is(l) {
 				return l, nil
 			}
 			if strings.Contains(l.Error, "cannot resign") {
 				return l, errTooEarly
 			}
 		case <-guard.C:
-			return peers.Line{}, fmt.Errorf("nobody was elected for %v", patience)
+			return peers.Line{}, errStuck
 		case <-ctx.Done():
 			return peers.Line{}, context.Cause(ctx)
 		}
 	}
 }
 
-// handOver makes the leader resign, and measures until the next callback. One that is deposed by
-// itself meanwhile, or that leads once more, is not counted.
-func (c *cast) handOver(ctx context.Context) error {
-	for try := 0; ; try++ {
-		time.Sleep(apart)
-		c.drain()
-		former, asked := c.leader, history.Now()
-		if err := c.all[former].Send("resign"); err != nil {
-			return err
-		}
-		l, err := c.elected(ctx, asked)
-		if errors.Is(err, errTooEarly) && try < 100 {
-			continue
-		}
-		if err == nil && l.ID != former {
-			c.handOvers = append(c.handOvers, time.Duration(l.T-asked))
-		}
-		return err
-	}
+// elected waits for the first who is elected after an instant.
+func (c *cast) elected(ctx context.Context, after int64) (peers.Line, error) {
+	return c.await(ctx, func(l peers.Line) bool { return l.Event == "elected" && l.T > after })
 }
 
-// drain passes over what has happened meanwhile.
+// led takes note of what has happened, and returns who leads, as soon as somebody does.
+func (c *cast) led(ctx context.Context) (leader *candidate, err error) {
+	if c.drain(); c.leader == "" {
+		_, err = c.elected(ctx, 0)
+	}
+	return c.all[c.leader], err
+}
+
 func (c *cast) drain() {
 	for len(c.lines) > 0 {
-		if l := <-c.lines; l.Event == "elected" {
-			c.leader = l.ID
+		c.note(<-c.lines)
+	}
+}
+
+func (c *cast) note(l peers.Line) {
+	switch l.Event {
+	case "joined":
+		c.leave(l.ID)
+		c.line = append(c.line, l.ID)
+	case "elected":
+		c.leader = l.ID
+	case "deposed":
+		if c.leader == l.ID {
+			c.leader = ""
 		}
 	}
 }
 
-// crash kills the leader at any time of its heartbeats, measures until the next callback, and lets
-// another candidate join.
-func (c *cast) crash(ctx context.Context) error {
-	time.Sleep(timeout + time.Duration(rand.Int64N(int64(timeout))))
-	c.drain()
-	former := c.leader
-	killed := history.Now()
-	c.all[former].Kill()
-	delete(c.all, former)
-	l, err := c.elected(ctx, killed)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.kind, err)
+func (c *cast) leave(id string) {
+	c.line = slices.DeleteFunc(c.line, func(other string) bool { return other == id })
+}
+
+// heir is the first in line behind the leader. client-go has no line: any other one.
+func (c *cast) heir() *candidate {
+	i := slices.IndexFunc(c.line, func(id string) bool { return id != c.leader })
+	return c.all[c.line[i]]
+}
+
+// kill is kill -9.
+func (c *cast) kill(one *candidate) {
+	c.leave(one.ID)
+	delete(c.all, one.ID)
+	if c.leader == one.ID {
+		c.leader = ""
 	}
-	c.crashes = append(c.crashes, time.Duration(l.T-killed))
-	if err := c.join(ctx); err != nil {
-		return fmt.Errorf("%s: %w", c.kind, err)
+	one.end()
+}
+
+// leads measures from an instant until somebody is elected. Where nobody is, so long as was waited
+// counts.
+func (c *cast) leads(ctx context.Context, since int64) error {
+	l, err := c.elected(ctx, since)
+	switch {
+	case err == nil:
+		c.took = append(c.took, time.Duration(l.T-since))
+	case errors.Is(err, errStuck):
+		c.took = append(c.took, patience)
+		return fmt.Errorf("nobody leads: %w", err)
 	}
-	return nil
+	return err
 }
 
 func (c *cast) end() {
-	for _, p := range c.all {
-		p.Kill()
+	for _, one := range c.all {
+		one.end()
 	}
-}
-
-// String is the kind as a reader knows it.
-func (c *cast) String() string {
-	if c.kind.Ours() {
-		return "zkrecipe"
-	}
-	return string(c.kind)
 }

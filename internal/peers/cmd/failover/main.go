@@ -1,25 +1,26 @@
 //go:build linux
 
 // Failover measures how long candidates of this library and of others, as processes, are without a
-// leader: when the leader is killed, and when it resigns, again and again in quick succession. All
-// of them are measured in one run, in turn, three candidates each, on three real servers, with the
-// same time after which a silent leader may be replaced.
+// leader: when it resigns, again and again in quick succession, and after faults of the leader, of
+// leader and heir, of all servers, and of a process that leads many elections. All kinds are
+// measured in one run on three real servers, with the same time after which a silent leader may be
+// replaced.
 //
 //	make compare
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,7 +32,10 @@ import (
 
 // timeout is the session timeout, the TTL of etcd's lease, and LeaseDuration of client-go. The
 // lease of ours is half of it.
-const timeout = 4 * time.Second
+const (
+	timeout = 4 * time.Second
+	lease   = timeout / 2
+)
 
 var everybody = []peers.Kind{
 	peers.OursLatch, peers.LeaderLatchNew, peers.LeaderLatch, peers.LeaderSelectorNew, peers.LeaderSelector,
@@ -47,58 +51,96 @@ func main() {
 	}
 }
 
+// lab is what is measured, and where.
+type lab struct {
+	hosts   *peers.Hosts
+	kinds   []peers.Kind
+	servers *ensemble.Ensemble
+	etcd    *peers.EtcdCluster // nil if no kind needs it
+
+	times, handOvers, deaths, elections int
+
+	paths atomic.Int64 // how many there have been
+}
+
+// path is an election's that nobody has used yet.
+func (l *lab) path(k peers.Kind) string {
+	return fmt.Sprintf("/failover-%x-%d", string(k), l.paths.Add(1))
+}
+
 func run(ctx context.Context, args []string) error {
+	l := &lab{}
 	flag := flag.NewFlagSet("failover", flag.ContinueOnError)
-	crashes := flag.Int("crashes", 20, "crashes of each kind's leaders")
-	handOvers := flag.Int("hand-overs", 60, "hand-overs of each kind")
+	flag.IntVar(&l.times, "times", 12, "how often each fault strikes each kind")
+	flag.IntVar(&l.handOvers, "hand-overs", 60, "hand-overs of each kind")
+	flag.IntVar(&l.deaths, "deaths", 5, "how often one of each kind that leads many elections is killed")
+	flag.IntVar(&l.elections, "elections", 1000, "how many it leads")
 	realtime := flag.Int("realtime", 0, "`priority` of all measured processes in SCHED_RR, so that others' work does not disturb; 0: none")
 	kinds := flag.String("kinds", "", "of candidates, separated by commas; default all")
+	names := flag.String("faults", "", "those whose names match this regular `expression`; default all")
 	if err := flag.Parse(args); err != nil {
 		return err
 	}
-	chosen := everybody
-	if *kinds != "" {
-		chosen = nil
-		for _, k := range strings.Split(*kinds, ",") {
-			chosen = append(chosen, peers.Kind(k))
-		}
-	}
-	hosts, err := peers.NewHosts()
+	chosen, err := regexp.Compile(*names)
 	if err != nil {
 		return err
 	}
-	defer hosts.Close()
-	if chosen, err = build(ctx, hosts, chosen); err != nil {
+	l.kinds = everybody
+	if *kinds != "" {
+		l.kinds = nil
+		for _, k := range strings.Split(*kinds, ",") {
+			l.kinds = append(l.kinds, peers.Kind(k))
+		}
+	}
+	if l.hosts, err = peers.NewHosts(); err != nil {
+		return err
+	}
+	defer l.hosts.Close()
+	if err := l.build(ctx); err != nil {
 		return err
 	}
 	if err := prioritize(*realtime); err != nil {
 		return err
 	}
-	all, end, err := castAll(ctx, hosts, chosen)
-	defer end()
-	if err != nil {
+	defer l.stopServers()
+	if err := l.startServers(ctx); err != nil {
 		return err
 	}
-	if err := measure(ctx, all, *crashes, *handOvers); err != nil {
-		return err
+	for _, f := range faults {
+		if !chosen.MatchString(f.name) {
+			continue
+		}
+		begun := time.Now()
+		all, err := f.measure(ctx, l)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+		print(f.name, f.format, all)
+		fmt.Fprintf(os.Stderr, "%s: %v\n", f.name, time.Since(begun).Round(time.Second))
 	}
-	print(all)
 	return nil
 }
 
 // build builds all programs before anything is measured, and leaves out what cannot be run here.
-func build(ctx context.Context, hosts *peers.Hosts, kinds []peers.Kind) (able []peers.Kind, err error) {
-	for _, k := range kinds {
+func (l *lab) build(ctx context.Context) error {
+	var able []peers.Kind
+	for _, k := range l.kinds {
 		if err := peers.Available(ctx, k); err != nil {
 			fmt.Fprintln(os.Stderr, "SKIP:", err)
 			continue
 		}
-		if _, err := hosts.Command(ctx, k, peers.Config{Timeout: timeout}); err != nil {
-			return nil, err
+		for _, elections := range []int{1, l.elections} {
+			if k.OnEtcd() && elections > 1 {
+				continue
+			}
+			if _, err := l.hosts.Command(ctx, k, peers.Config{Timeout: timeout, Elections: elections}); err != nil {
+				return err
+			}
 		}
 		able = append(able, k)
 	}
-	return able, nil
+	l.kinds = able
+	return nil
 }
 
 // prioritize gives this process and its children a place before all others. Children inherit it
@@ -118,84 +160,34 @@ func prioritize(priority int) error {
 	return nil
 }
 
-// castAll starts servers, and three candidates of each kind.
-func castAll(ctx context.Context, hosts *peers.Hosts, kinds []peers.Kind) (all []*cast, end func(), err error) {
-	var undo []func()
-	end = func() {
-		for _, f := range slices.Backward(undo) {
-			f()
-		}
+func (l *lab) startServers(ctx context.Context) (err error) {
+	// A tick of 500 ms, so that a session of 4 s is granted. While all servers stand still no
+	// follower may give its leader up: see SyncLimit.
+	if l.servers, err = ensemble.Start(ctx, ensemble.Config{SyncLimit: 2 * int(longStandstill/(500*time.Millisecond))}); err != nil {
+		return err
 	}
-	// A tick of 500 ms, so that a session of 4 s is granted.
-	e, err := ensemble.Start(ctx, ensemble.Config{})
-	if err != nil {
-		return nil, end, err
+	if l.servers.External() {
+		return ensemble.ErrExternal // they cannot be stopped
 	}
-	undo = append(undo, func() { e.Close() })
-	connect := map[bool]string{false: e.ConnectString()}
-	if slices.ContainsFunc(kinds, peers.Kind.OnEtcd) {
-		cluster, err := hosts.StartEtcd(ctx)
-		if err != nil {
-			return nil, end, err
-		}
-		undo = append(undo, func() { cluster.Close() })
-		connect[true] = cluster.Endpoints
+	if slices.ContainsFunc(l.kinds, peers.Kind.OnEtcd) {
+		l.etcd, err = l.hosts.StartEtcd(ctx)
 	}
-	for _, k := range kinds {
-		c := &cast{kind: k, hosts: hosts, connect: connect[k.OnEtcd()], all: map[string]*peers.Peer{}, lines: make(chan peers.Line, 1000)}
-		undo = append(undo, c.end)
-		if err := c.form(ctx); err != nil {
-			return nil, end, fmt.Errorf("%s: %w", k, err)
-		}
-		all = append(all, c)
-	}
-	return all, end, nil
+	return err
 }
 
-// blocks is in how many parts the measurements are divided, so that what disturbs the machine
-// disturbs all kinds.
-const blocks = 4
-
-func measure(ctx context.Context, all []*cast, crashes, handOvers int) error {
-	for range blocks {
-		for _, c := range all {
-			for range (handOvers + blocks - 1) / blocks {
-				if err := c.handOver(ctx); err != nil {
-					return fmt.Errorf("%s: %w", c.kind, err)
-				}
-			}
-		}
-		// Crashes are waited for, so all kinds have theirs at the same time.
-		for range (crashes + blocks - 1) / blocks {
-			errs := make([]error, len(all))
-			var wg sync.WaitGroup
-			for i, c := range all {
-				wg.Go(func() { errs[i] = c.crash(ctx) })
-			}
-			wg.Wait()
-			if err := errors.Join(errs...); err != nil {
-				return err
-			}
-		}
+func (l *lab) stopServers() {
+	if l.servers != nil {
+		l.servers.Close()
 	}
-	return nil
-}
-
-func print(all []*cast) {
-	fmt.Printf("| candidates | kill -9 of the leader | nobody leads, ms (p50 / p95 / max) | hand-overs, %v apart | nobody leads, ms (p50 / p95 / max) |\n|---|---|---|---|---|\n", apart)
-	for _, c := range all {
-		fmt.Printf("| %s | %d | %s | %d | %s |\n", c, len(c.crashes), quantiles(c.crashes, "%.0f"), len(c.handOvers), quantiles(c.handOvers, "%.1f"))
+	if l.etcd != nil {
+		l.etcd.Close()
 	}
 }
 
-// quantiles writes milliseconds.
-func quantiles(all []time.Duration, format string) string {
-	if len(all) == 0 {
-		return "–"
+// connect is the servers of a kind.
+func (l *lab) connect(k peers.Kind) string {
+	if k.OnEtcd() {
+		return l.etcd.Endpoints
 	}
-	slices.SortFunc(all, func(a, b time.Duration) int { return cmp.Compare(a, b) })
-	at := func(q float64) string {
-		return fmt.Sprintf(format, float64(all[min(int(q*float64(len(all))), len(all)-1)])/1e6)
-	}
-	return at(0.5) + " / " + at(0.95) + " / " + at(1)
+	return l.servers.ConnectString()
 }

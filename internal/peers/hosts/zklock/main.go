@@ -33,7 +33,8 @@ func main() {
 		log.Fatal(err)
 	}
 	h := &host{path: os.Args[3], id: os.Args[4], beat: time.Duration(beat) * time.Millisecond,
-		acl: zk.WorldACL(zk.PermAll), commands: make(chan string), told: map[string]bool{}}
+		acl: zk.WorldACL(zk.PermAll), commands: make(chan string),
+		wakes: make(chan struct{}, 1), told: map[string]bool{}}
 	if err := h.run(strings.Split(os.Args[2], ","), time.Duration(timeout)*time.Millisecond, os.Args[7:]); err != nil {
 		log.Fatal(err)
 	}
@@ -48,8 +49,9 @@ type host struct {
 
 	// lost counts what ends a term by the advice of zk's documentation: any loss of the connection.
 	// The lock itself does not tell.
-	lost atomic.Int64
-	told map[string]bool // the znodes told; of the goroutine of run
+	lost  atomic.Int64
+	wakes chan struct{}   // a leader, at each loss
+	told  map[string]bool // the znodes told; of the goroutine of run
 
 	mu sync.Mutex // guards stdout, and makes the order of the lines that of their stamps
 }
@@ -143,6 +145,7 @@ func (h *host) lead(lock *zk.Lock, token, lost int64) (done bool, err error) {
 		select {
 		case command := <-h.commands:
 			reason, done = "resigned", command == "quit"
+		case <-h.wakes:
 		case <-ticker.C:
 		}
 	}
@@ -162,6 +165,10 @@ func (h *host) follow(events <-chan zk.Event) {
 		case zk.StateDisconnected, zk.StateExpired:
 			if ev.Type == zk.EventSession {
 				h.lost.Add(1)
+				select {
+				case h.wakes <- struct{}{}:
+				default:
+				}
 				h.write("suspended")
 			}
 		}

@@ -30,7 +30,7 @@ type rehearsal struct {
 func rehearse(s *stage.Stage, p *example.Program, rng *rand.Rand) *rehearsal {
 	r := &rehearsal{s: s, begin: time.Now(), history: newHistory(0)}
 	for _, id := range names {
-		await.Sleep(time.Duration(rng.Int64N(int64(p.Session.Lease))))
+		await.Sleep(time.Duration(rng.Int64N(int64(calm))))
 		r.start(p, id)
 	}
 	return r
@@ -99,7 +99,7 @@ func TestAfterACrashNobodyLeadsForLessThanHalfASecond(t *testing.T) {
 			rng := rand.New(rand.NewPCG(7, uint64(seed)))
 			r := rehearse(s, p, rng)
 			r.until("leader with an heir", (*history).settled)
-			await.Sleep(calm + time.Duration(rng.Int64N(int64(p.Session.Lease))))
+			await.Sleep(calm + time.Duration(rng.Int64N(int64(calm))))
 			r.crash()
 			var changes []change
 			r.until("next leader", func(h *history) bool {

@@ -28,12 +28,18 @@ import (
 )
 
 func main() {
-	p := example.New("leader", "/zkrecipe/leader", 10*time.Second, 400*time.Millisecond)
-	length := p.Flags.Duration("for", 0, "how long to go on (default until Ctrl-C)")
+	p, length := program()
 	if child.Is() {
 		candidate.Main(p)
 	}
 	p.Demonstrate(nil, func(ctx context.Context) error { return run(ctx, p, *length) })
+}
+
+// program has the flags. With the default lease, the next one leads less than half a second after a
+// crash.
+func program() (p *example.Program, length *time.Duration) {
+	p = example.New("leader", "/zkrecipe/leader", 10*time.Second, 400*time.Millisecond)
+	return p, p.Flags.Duration("for", 0, "how long to go on (default until Ctrl-C)")
 }
 
 // run runs the show and draws it, and then prints a summary.

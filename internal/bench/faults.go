@@ -152,20 +152,22 @@ func (l *lab) lockExpiries() (map[time.Duration]time.Duration, error) {
 // knows no other server.
 const followerCut = "1a follower cut, alone"
 
-// besideD is p50, p95 and the maximum in units of D in a table of the campaign.
-var besideD = regexp.MustCompile(`(\d+\.\d\d) / \d+\.\d\d / (\d+\.\d\d)`)
+// cutRow is what a row of the campaign's table has after the name: how many rounds there were, and
+// p50, p95 and the maximum in units of D.
+var cutRow = regexp.MustCompile(`^ *(\d+) .*?(\d+\.\d\d) / \d+\.\d\d / (\d+\.\d\d)`)
 
 // cutFollowers has the campaign measure what takes networks of its own, where it can be held. Its
-// servers have a shorter tick, on which the time does not depend.
+// servers have a shorter tick, on which the time does not depend. One rig goes through all rounds:
+// a second one would disturb the first.
 func (l *lab) cutFollowers(t *table) error {
 	for _, D := range faultLeases {
 		for _, T := range faultTimeouts {
-			rounds := max(1, l.faults/faultLines/2)
+			begun := time.Now()
 			cmd := exec.CommandContext(l.ctx, "go", "run", "github.com/zkrecipe/zkrecipe/internal/campaign/cmd/campaign", "-rigs", "1",
-				"-rounds", strconv.Itoa(rounds), "-faults", "^"+followerCut+"$", "-lease", D.String(), "-timeout", T.String())
+				"-rounds", strconv.Itoa(l.faults), "-faults", "^"+followerCut+"$", "-lease", D.String(), "-timeout", T.String())
 			out, err := cmd.Output()
-			_, line, _ := strings.Cut(string(out), followerCut)
-			found := besideD.FindStringSubmatch(line)
+			_, row, _ := strings.Cut(string(out), "\n"+followerCut)
+			found := cutRow.FindStringSubmatch(row)
 			if found == nil {
 				why := fmt.Sprint(err)
 				if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
@@ -174,8 +176,15 @@ func (l *lab) cutFollowers(t *table) error {
 				fmt.Fprintf(os.Stderr, "SKIP: THE FAULT OF A FOLLOWER THAT IS CUT OFF IS NOT MEASURED: %s\n", why)
 				return context.Cause(l.ctx)
 			}
-			t.add("the leader's follower is cut off", D, T, rounds, found[1], found[2], ratio(withinOne(D), D), "", "")
+			const name = "the leader's follower is cut off"
+			t.add(name, D, T, found[1], found[2], found[3], ratio(withinOne(D), D), "", "")
+			tellTimes(name, D, T, found[1], begun)
 		}
 	}
 	return nil
+}
+
+// tellTimes tells how often something was measured, and how long that took.
+func tellTimes(name string, D, T time.Duration, times any, begun time.Time) {
+	fmt.Fprintf(os.Stderr, "%s, D = %v, T = %v: %v times, %v\n", name, D, T, times, time.Since(begun).Round(time.Second))
 }

@@ -52,7 +52,7 @@ func main() {
 	crashes := flag.Int("crashes", 30, "crashes of leaders at each lease")
 	faultRuns := flag.Int("faults", 8, "times of each fault, half as many where it takes long")
 	quick := flag.Int("quick", 500, "hand-overs in quick succession of each kind")
-	pauses := flag.Int("pauses", 3, "times that everybody is stopped for each length")
+	pauses := flag.Int("pauses", 2, "times that everybody is stopped for each length")
 	undisturbed := flag.Duration("undisturbed", time.Minute, "how long leaders lead undisturbed")
 	only := flag.Int("candidates", 0, "measure hand-overs with this many candidates only")
 	elections := flag.Int("elections", 1000, "of one client in many")

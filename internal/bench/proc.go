@@ -218,13 +218,6 @@ func (p *process) kill() (at int64) {
 	return at
 }
 
-// pause stops the process for a while.
-func (p *process) pause(d time.Duration) {
-	_ = p.cmd.Process.Signal(syscall.SIGSTOP)
-	time.Sleep(d)
-	_ = p.cmd.Process.Signal(syscall.SIGCONT)
-}
-
 // end lets the process leave, or kills it.
 func (p *process) end() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,7 +47,7 @@ func (s *struck) run() error {
 			return err
 		}
 	}
-	fmt.Fprintf(os.Stderr, "%s, D = %v, T = %v: %d times, %v\n", s.name, s.lease, s.timeout, len(s.took), time.Since(begun).Round(time.Second))
+	tellTimes(s.name, s.lease, s.timeout, len(s.took), begun)
 	return nil
 }
 

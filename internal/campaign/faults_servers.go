@@ -34,6 +34,9 @@ func followerCutAlone(ctx context.Context, r *Round) error {
 	if err != nil {
 		return err
 	}
+	if err := r.last(ctx, r.leases(0, 1)); err != nil { // the cut comes at any time between two beats
+		return err
+	}
 	since, err := r.cutOff(ctx, follower)
 	if err != nil {
 		return err

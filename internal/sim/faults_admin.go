@@ -159,9 +159,11 @@ func (w *world) adminOverwritesRecordAndDeletesLeader(rng *rand.Rand) {
 	if !w.recordMayBeLost() {
 		return
 	}
-	_, leader := w.holder(rng)
+	var leader tenure
 	if rng.Intn(4) > 0 {
 		leader = w.holdWhileItLeads(rng)
+	} else {
+		_, leader = w.holder(rng)
 	}
 	if leader == nil {
 		return

@@ -51,10 +51,10 @@ type Config struct {
 
 	// StopBefore is how long before the end of the lease a term's context is cancelled: the time
 	// for work in progress to stop before another may lead. At most a quarter of
-	// session.Config.Lease, D, so that a disturbance of up to D/2 ends no term. Default D/16. If
-	// servers grant so short a session timeout that the lease is cut, StopBefore is cut to a
-	// quarter of that shorter lease, and Logger gets a line. Work that takes longer to stop may
-	// still run when another leads.
+	// session.Config.Lease, D: then a term outlives a pause of this process if the pause is shorter
+	// than D/2 by the time of a heartbeat. Default D/16. If servers grant so short a session
+	// timeout that the lease is cut, StopBefore is cut to a quarter of that shorter lease, and
+	// Logger gets a line. Work that takes longer to stop may still run when another leads.
 	StopBefore time.Duration
 
 	// DrainTimeout is how long a term that has ended waits for the callback to return. After that

@@ -53,8 +53,8 @@ type common struct {
 	statesDropped atomic.Uint64
 }
 
-// Delays between the end of one session and the beginning of the next. They grow while sessions last
-// for less than a lease.
+// Delays between the end of one session and the beginning of the next. They grow while sessions
+// last for less than a lease.
 const (
 	firstReopen   = 50 * time.Millisecond
 	longestReopen = 5 * time.Second

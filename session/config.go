@@ -134,6 +134,9 @@ func (c Config) withDefaults(chroot string) (Config, error) {
 	if err := CheckPath(c.Beats); err != nil {
 		return c, fmt.Errorf("session: Config.Beats: %w", err)
 	}
+	if strings.HasPrefix(c.Beats+"/", "/zookeeper/") && chroot == "" {
+		return c, fmt.Errorf("session: Config.Beats: %w", badPath{fmt.Errorf(`path is %q, where the servers keep their own znodes; want another, or "" for %q`, c.Beats, defaultBeats)})
+	}
 	if c.Beats == "/" { // heartbeats and notices would be among everybody's znodes
 		return c, fmt.Errorf("session: Config.Beats: %w", badPath{fmt.Errorf(`path is "/"; want one below it, or "" for %q`, defaultBeats)})
 	}

@@ -31,6 +31,8 @@ func TestBadConfigurationIsRefusedAndNamed(t *testing.T) {
 		{"zk1:2181", session.Config{Beats: "beats"}, "Config.Beats"},
 		{"zk1:2181", session.Config{Beats: "/"}, `Config.Beats: path is "/"; want one below it, or "" for "/zkrecipe/beats"`},
 		{"zk1:2181/app", session.Config{Beats: "/"}, `Config.Beats: path is "/"`},
+		{"zk1:2181", session.Config{Beats: "/zookeeper"}, `Config.Beats: path is "/zookeeper", where the servers keep their own znodes; want another, or "" for "/zkrecipe/beats"`},
+		{"zk1:2181", session.Config{Beats: "/zookeeper/beats"}, `Config.Beats: path is "/zookeeper/beats"`},
 		{"zk1:2181", session.Config{EphemeralBytes: -1}, "Config.EphemeralBytes is -1; want at least 103, for a heartbeat and a place, or 0 for 1048576"},
 		{"zk1:2181/app", session.Config{EphemeralBytes: 110}, "Config.EphemeralBytes is 110; want at least 111"},
 		{"zk1:2181", session.Config{Beats: "/beats/"}, "Config.Beats"},

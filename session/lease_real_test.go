@@ -33,8 +33,7 @@ func TestALeaseBeginsWithTheFirstBeatAndIsKept(t *testing.T) {
 	}
 }
 
-// A server reports the deletion before it answers any later beat. So no beat counts as proof that
-// the znode still existed.
+// The beat that follows the deletion checks the place, and is refused because of it.
 func TestAPlaceThatIsDeletedGetsNoMoreOfTheLeaseAndTheOthersGoOn(t *testing.T) {
 	c := proxied(t, three(t))
 	s := established(t, c.open(session.Config{Timeout: steady, Lease: leased}))

@@ -9,10 +9,10 @@
 // # The rig
 //
 // A rig is three servers (tick 500 ms, syncLimit 5 s, longer than the session timeout T of 1 s to 4
-// s), each in a network namespace of its own with two interfaces: one to the network of the
-// clients, one to that of the quorum. So a follower can be cut from its leader and not from its
-// clients. The candidates are processes (examples/candidate), each in a namespace of its own on the
-// network of the clients. Several rigs work in parallel.
+// s in most faults), each in a network namespace of its own with two interfaces: one to the network
+// of the clients, one to that of the quorum. So a follower can be cut from its leader and not from
+// its clients. The candidates are processes (examples/candidate), each in a namespace of its own on
+// the network of the clients. Several rigs work in parallel.
 //
 // The namespaces have no names. The campaign holds them by file descriptors, and it runs in a
 // namespace of its own. So it never changes the host's network. When the campaign ends in any way,
@@ -62,7 +62,7 @@
 // follower was cut, the successor must lead 100 ms after the old leader's znode has gone and its
 // lease is over, or as much later as the machine stood still, in one of three attempts. The table
 // also shows how long after the fault the next one led, in units of D, and the aim: 1.35 D, which
-// is the lease, a sixteenth and the time between two beats; 2.7 D where the heir is gone too.
+// is 19/16 D and some round trips; 2.7 D where the heir is gone too.
 //
 // The same seed makes the same plan, but not the same run: the machine decides when things happen.
 package campaign

@@ -51,7 +51,7 @@ func TestTheZnodeIsDeletedOnlyWhenTheCallbackHasReturned(t *testing.T) {
 		if st := a.Status(); st.State != election.StateDraining {
 			t.Errorf("status while the callback stops: %v", st.State)
 		}
-		// Longer than the lease would be without renewals: they go on.
+		// Longer than the lease would be without beats: they go on.
 		select {
 		case <-b.terms:
 			t.Fatal("another leads while the callback runs")

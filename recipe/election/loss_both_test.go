@@ -51,7 +51,7 @@ func TestAShortDisconnectionDeposesNobody(t *testing.T) {
 		for range 10 {
 			w.cut()
 			before := w.replies()[faultproxy.OpMulti]
-			await.Until(t, "renewal", func() bool { return w.replies()[faultproxy.OpMulti] > before })
+			await.Until(t, "beat", func() bool { return w.replies()[faultproxy.OpMulti] > before })
 		}
 		if !first.Valid() || first.Context().Err() != nil || all[1].events.count(election.EventElected) != 0 {
 			t.Errorf("the leader is gone; events:\n%v%v", all[0].events, all[1].events)

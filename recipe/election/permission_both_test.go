@@ -91,7 +91,7 @@ func TestAnHeirWhoseZnodeBecomesUnreadableLeavesNoOrphan(t *testing.T) {
 		client := open(t, e, session.Config{})
 		leader := run(t, client, path, "leader", election.Config{})
 		leader.term()
-		heir := run(t, client, path, "heir", election.Config{}) // the same session: renewals go on without it
+		heir := run(t, client, path, "heir", election.Config{}) // the same session: beats go on without it
 		heir.events.wait(election.EventHeir, 1)
 		shared.SetACL(t, e, heir.Status().Node, zk.WorldACL(zk.PermWrite))
 		select {

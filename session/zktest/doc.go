@@ -63,9 +63,8 @@
 // Sessions. Timeouts are clamped to the server's limits (by default 2 to 20 ticks). The ZooKeeper
 // leader alone decides that a session is over, at the end of a tick. It sends its followers two
 // pings per tick. It learns that a follower's client is alive from the answers to these pings, and
-// from connect requests. A write is no sign of life to it. What clients may conclude from an answer
-// depends on that, and on the order of packets between two servers, which is kept: each direction
-// is one queue.
+// from connect requests. A write is no sign of life to it. When a session expires depends on that,
+// and on the order of packets between two servers, which is kept: each direction is one queue.
 //
 // Ensembles. Writes go through the leader and need a majority. The leader checks them against a
 // state that includes what is proposed and not committed yet. Followers answer reads, perhaps with

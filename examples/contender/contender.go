@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/examples/internal/example"
@@ -26,7 +25,6 @@ type program struct {
 	commands chan string     // from stdin: "acquire", "downgrade" and "release"
 	requests chan request    // from stdin: the others
 	revoked  chan *lock.Held // somebody asks to release it
-	gone     atomic.Bool     // "left" was written
 }
 
 // run contends until ctx ends, or as often as it was told. The error is why it could not.
@@ -62,8 +60,10 @@ func (p *program) run(ctx context.Context) error {
 		}
 		stop()
 		followed.Wait()
-		err = errors.Join(err, client.Close())
-		p.leave()
+		if err = errors.Join(err, client.Close()); err != nil {
+			p.out.Fail(err)
+		}
+		p.out.Last("left")
 		return err
 	})
 }

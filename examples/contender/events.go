@@ -14,14 +14,14 @@ import (
 func (p *program) lockEvent(ev lock.Event) {
 	switch ev.Kind {
 	case lock.EventFailed, lock.EventImpaired:
-		p.fail(ev.Err)
+		p.out.Fail(ev.Err)
 	case lock.EventBlocked:
-		p.fail(fmt.Errorf("%s is a persistent znode: nobody behind it gets the lock until it is deleted",
+		p.out.Fail(fmt.Errorf("%s is a persistent znode: nobody behind it gets the lock until it is deleted",
 			ev.Node))
 	case lock.EventTookOver:
-		p.tell("takeover", "node", ev.Node)
+		p.out.Write("takeover", "node", ev.Node)
 	case lock.EventWithheld:
-		p.tell("withheld", "node", ev.Node)
+		p.out.Write("withheld", "node", ev.Node)
 	}
 }
 
@@ -29,25 +29,13 @@ func (p *program) lockEvent(ev lock.Event) {
 func (p *program) permitEvent(ev semaphore.Event) {
 	switch ev.Kind {
 	case semaphore.EventFailed, semaphore.EventImpaired:
-		p.fail(ev.Err)
+		p.out.Fail(ev.Err)
 	case semaphore.EventBlocked:
-		p.fail(fmt.Errorf("%s is a persistent znode: it counts as a permit until it is deleted",
+		p.out.Fail(fmt.Errorf("%s is a persistent znode: it counts as a permit until it is deleted",
 			ev.Node))
 	case semaphore.EventTookOver:
-		p.tell("takeover", "node", ev.Node)
+		p.out.Write("takeover", "node", ev.Node)
 	case semaphore.EventWithheld:
-		p.tell("withheld") // the event names no znode
+		p.out.Write("withheld") // the event names no znode
 	}
-}
-
-func (p *program) fail(err error) { p.tell("error", "error", err.Error()) }
-
-// tell writes a line, unless "left" was written.
-func (p *program) tell(event string, fields ...any) {
-	p.out.WriteIf(func() bool { return !p.gone.Load() }, event, fields...)
-}
-
-// leave writes the last line.
-func (p *program) leave() {
-	p.out.WriteIf(func() bool { p.gone.Store(true); return true }, "left")
 }

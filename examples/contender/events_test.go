@@ -101,7 +101,7 @@ func TestEventsAreTold(t *testing.T) {
 			t.Errorf("%s: %s", name, &out)
 		}
 		out.Reset()
-		p.leave()
+		p.out.Last("left")
 		tell()
 		if l := parseLine(t, out.String()); l.Event != "left" || strings.Count(out.String(), "\n") != 1 {
 			t.Errorf("%s, after the end: %s", name, &out)

@@ -281,3 +281,23 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// A contender that cannot go on tells why before its last line, which is the last one.
+func TestTheReasonComesBeforeTheLastLine(t *testing.T) {
+	e := servers(t)
+	a := start(t, e, "a", "-recipe", "semaphore", "-size", "2")
+	a.wait("acquired")
+	b := start(t, e, "b", "-recipe", "semaphore", "-size", "3")
+	if l := b.wait("error"); !strings.Contains(l.Error, "2") {
+		t.Errorf("%+v", l)
+	}
+	b.wait("left")
+	if code, _ := b.Exit(leaveWithin); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	if rest := b.Lines()[b.next:]; len(rest) > 0 {
+		t.Errorf("after the last line: %q", rest)
+	}
+	a.Send("quit")
+	a.leaves()
+}

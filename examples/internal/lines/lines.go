@@ -34,6 +34,7 @@ type Output struct {
 	mu      sync.Mutex // guards what follows, and makes the order of the lines that of their stamps
 	w       io.Writer
 	session int64 // that of the latest line about one
+	over    bool  // the last line was written
 }
 
 // New returns an Output for the lines of id.
@@ -63,6 +64,9 @@ func (o *Output) WriteIf(ok func() bool, event string, fields ...any) {
 
 // write writes a line. The caller holds o.mu.
 func (o *Output) write(now int64, event string, fields []any) {
+	if o.over {
+		return
+	}
 	line := fmt.Appendf(nil, `{"t":%d,"id":%s,"event":%s`, now, quote(o.id), quote(event))
 	for i := 0; i < len(fields); i += 2 {
 		value := fields[i+1]
@@ -82,6 +86,14 @@ func quote(v any) []byte {
 		panic("bug: " + err.Error()) // strings and numbers only
 	}
 	return b
+}
+
+// Last writes the last line. What is written after it is left out.
+func (o *Output) Last(event string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.write(Now(), event, nil)
+	o.over = true
 }
 
 // Fail writes an error.

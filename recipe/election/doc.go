@@ -50,9 +50,9 @@
 //     somebody leads: at once after a resignation; within 4.75 s (19/16 D) and a few round trips
 //     after a crash; within 9 s (36/16 D) if the heir has crashed with it; within 7.75 s (31/16 D)
 //     if the heir does not know yet that it is the heir, because others ahead of it have just left;
-//     up to DrainTimeout later if a callback is slow to stop. The session timeout matters in two
-//     cases only: permissions are missing, or leader and heir crash before the heir has ever
-//     beaten.
+//     up to DrainTimeout later if a callback is slow to stop. The session timeout T matters in
+//     three cases only: permissions are missing; leader and heir crash before the heir has ever
+//     beaten; or they crash together, and T and a tick are less than 36/16 D.
 //   - Cost. A departure wakes one candidate. A session with a leader or an heir writes to the
 //     quorum 4 times per D, for up to some 3,000 of them; no other session writes while it waits.
 //

@@ -128,7 +128,8 @@ func TestAWaiterThatIsCutOffDuringResizeIsServedInOrder(t *testing.T) {
 					waiting = append(waiting, x.at(client, fmt.Sprint("w", i), x.size).queue())
 				}
 				shared.Must(t, a.Resize(await.Context(t), 1))
-				proxies.Each(func(p *faultproxy.Proxy) { p.Refuse(true); p.Cut(false) })
+				proxies.Each(func(p *faultproxy.Proxy) { p.Refuse(true) }) // all, before the first is cut
+				proxies.Each(func(p *faultproxy.Proxy) { p.Cut(false) })
 				x.release(held[0])
 				x.release(held[1])
 				x.size = 5

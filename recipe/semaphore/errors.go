@@ -39,6 +39,18 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("semaphore: %s has %d permits, but New was given a size of %d", e.Path, e.Size, e.Want)
 }
 
+// roomError: the session has no room for the znodes of n permits.
+type roomError struct {
+	n   int
+	err error
+}
+
+func (e *roomError) Error() string {
+	return fmt.Sprintf("semaphore: %d permits at once need as many ephemeral znodes in one session, and it has no room for them: %v", e.n, e.err)
+}
+
+func (e *roomError) Unwrap() error { return e.err }
+
 // DataError: a znode of the semaphore holds data that this library has not written. No permit is
 // admitted until the znode is empty, or holds valid data. Permits that are held are not touched. If
 // permits have slots, the only repair is to delete the path when nobody uses it: perhaps earlier

@@ -1,6 +1,7 @@
 package semaphore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,9 @@ func (s *Semaphore) AcquireN(ctx context.Context, n int) (*Permit, error) {
 // the holder may still count it as valid for the rest of its lease. Then TryAcquire waits for 4.25
 // s at D = 4 s (17/16 D). If ctx ends earlier, it ends that wait, and the next call begins it
 // again. So calls in a loop need a ctx that lasts longer.
+//
+// Znodes of another kind that somebody has created below the path's directories do not count. But
+// each uses up a number, so it costs one such wait when it is new ([EventWithheld]).
 //
 // What it finds is as new as the call, with two exceptions. A server that has just ceased to lead
 // the ensemble does not know that for up to syncLimit ticks. And the server that leads may apply a
@@ -176,21 +180,25 @@ func (a *acquiring) room(ctx context.Context, s *session.Session) error {
 	if a.n > r.size {
 		return &SizeError{Path: a.path, Size: r.size, Want: a.n, permits: true}
 	}
-	waiting, _, err := s.Exists(ctx, a.locks)
-	if err != nil {
-		return err
+	if waiting, err := a.count(ctx, s, a.locks, 0); waiting > 0 || err != nil {
+		return cmp.Or(err, ErrBusy)
 	}
-	if waiting.NumChildren > 0 {
-		return ErrBusy
-	}
-	stat, _, err := s.Exists(ctx, a.leases)
-	if err != nil {
-		return err
-	}
-	if int(stat.NumChildren)+a.n > r.size {
-		return ErrBusy
+	if taken, err := a.count(ctx, s, a.leases, r.size-a.n); taken > r.size-a.n || err != nil {
+		return cmp.Or(err, ErrBusy)
 	}
 	return nil
+}
+
+// count returns how many znodes a directory has. TryAcquire does not count those that are none of
+// the line. For that it has to list them, so it does so only if there are more than most. An
+// Acquire that counts too many stands in line, where they do not count.
+func (a *acquiring) count(ctx context.Context, s *session.Session, dir string, most int) (int, error) {
+	stat, _, err := s.Exists(ctx, dir)
+	if n := int(stat.NumChildren); err != nil || n <= most || !a.try {
+		return n, err
+	}
+	names, err := line.List(ctx, s, dir)
+	return len(names), err
 }
 
 // standInLine waits until all who came before have been served, and then for the permit. The line

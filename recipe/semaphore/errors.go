@@ -28,15 +28,19 @@ type SizeError struct {
 
 // Error names both.
 func (e *SizeError) Error() string {
+	has := fmt.Sprintf("semaphore: %s has %d permits", e.Path, e.Size)
+	if e.Size == 1 {
+		has = fmt.Sprintf("semaphore: %s has 1 permit", e.Path)
+	}
 	switch {
 	case e.Size == 0:
 		return fmt.Sprintf("semaphore: %s has no size yet: New needs one", e.Path)
 	case e.slots:
-		return fmt.Sprintf("semaphore: %s has %d permits, and with Config.Slots it may have at most %d: resize it", e.Path, e.Size, e.Want)
+		return fmt.Sprintf("%s, and with Config.Slots it may have at most %d: resize it", has, e.Want)
 	case e.permits:
-		return fmt.Sprintf("semaphore: %s has %d permits, and %d were asked for", e.Path, e.Size, e.Want)
+		return fmt.Sprintf("%s, and %d were asked for", has, e.Want)
 	}
-	return fmt.Sprintf("semaphore: %s has %d permits, but New was given a size of %d", e.Path, e.Size, e.Want)
+	return fmt.Sprintf("%s, but New was given a size of %d", has, e.Want)
 }
 
 // roomError: the session has no room for the znodes of n permits.

@@ -171,7 +171,7 @@ func TestWhoWaitsForMoreThanThereAreIsToldSo(t *testing.T) {
 		waiting := c.queue()
 		shared.Must(t, a.Resize(await.Context(t), 1))
 		var size *semaphore.SizeError
-		if err := <-got; !errors.As(err, &size) || size.Size != 1 || size.Want != 2 || !strings.Contains(err.Error(), "has 1 permits, and 2 were asked for") {
+		if err := <-got; !errors.As(err, &size) || size.Size != 1 || size.Want != 2 || !strings.Contains(err.Error(), "has 1 permit, and 2 were asked for") {
 			t.Errorf("error %v", err)
 		}
 		x.release(held)

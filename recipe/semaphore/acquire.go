@@ -28,6 +28,11 @@ import (
 // Acquire waits for a permit. Waiters are served in order. ctx bounds only the wait: when ctx ends
 // later, the permit goes on until [Permit.Release].
 //
+// The context of a permit of the same semaphore makes no difference: Acquire waits for one more. If
+// the only permit that could become free is the caller's own, Acquire waits until ctx ends. (Under
+// the context of a lock, an Acquire of that lock is an error. Here it is not, because the others
+// may release theirs.) Take several at once with AcquireN.
+//
 // Acquire tries again when a session is lost or a request fails, until ctx ends (the error wraps
 // its cause, and tells what it waited for) or the client is closed (the error wraps
 // session.ErrClosed). Other errors are a [*SizeError], a [*DataError], and a

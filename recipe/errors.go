@@ -36,27 +36,32 @@ func (e *PermanentError) Error() string {
 // Unwrap returns what was refused.
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// LeaseError: a candidate's lease is longer than the record of its line allows. The others would
-// not wait long enough for it, so it must not join. Either its client needs a shorter Config.Lease,
-// or the record has to be changed while nobody stands in the line.
+// LeaseError: a session's lease is longer than the line at a path allows: that of an election, a
+// lock or a semaphore. The others would not wait long enough for it, so it must not join. Either
+// the client needs a shorter Config.Lease, or what the path holds has to be changed while nobody
+// stands in the line.
 type LeaseError struct {
 	// Path is the line's.
 	Path string
-	// Lease is the candidate's, session.Config.Lease.
+	// Lease is the session's, session.Config.Lease.
 	Lease time.Duration
-	// Allowed is the longest that the record allows. The first candidate writes the record, unless
-	// somebody has created the path with a record before. If there is no record that can be read,
-	// Allowed is session.DefaultLease.
+	// Allowed is the longest lease that is allowed there: that of the record in the path, or
+	// session.DefaultLease if there is no record. Who comes first writes the record, unless
+	// somebody has created the path with one before.
 	Allowed time.Duration
+	// Err is nil if the path has a record that this release reads. Otherwise it says what is wrong:
+	// a record of a later release, whose lease counts; or no record, because the path holds
+	// somebody else's data, or there is no permission to write one.
+	Err error
 }
 
 // Error names both leases. It says where the limit comes from and what to do.
 func (e *LeaseError) Error() string {
-	why := "allows no more"
-	if e.Allowed == session.DefaultLease {
-		why += ", or cannot be read"
+	const where = "as recipe/docs/operations.md says under \"The longest lease of a line\""
+	if e.Err == nil {
+		return fmt.Sprintf("recipe: session.Config.Lease is %v, but the record in %s allows %v at most; use a shorter lease, or raise the record %s",
+			e.Lease, e.Path, e.Allowed, where)
 	}
-	return fmt.Sprintf("recipe: session.Config.Lease is %v, but %s takes %v at most: the record in that path, written by its first candidate, %s; "+
-		"use a shorter lease, or raise the record as recipe/docs/operations.md says under \"The longest lease of a line\"",
-		e.Lease, e.Path, e.Allowed, why)
+	return fmt.Sprintf("recipe: session.Config.Lease is %v, but %s takes %v at most: %v; use a shorter lease or another path, or change what this path holds %s",
+		e.Lease, e.Path, e.Allowed, e.Err, where)
 }

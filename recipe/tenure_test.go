@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/line"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
+	"github.com/zkrecipe/zkrecipe/recipe/recipetest"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -45,4 +47,33 @@ func TestAWaitThatIsGivenUpReturnsWhy(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is gone already does not depend on the context of another Release.
+func TestAReleaseAfterTheReleaseNeedsNoContext(t *testing.T) {
+	term, endTerm := recipetest.NewTerm(t.Context())
+	held, _ := recipetest.NewHeld(t.Context())
+	lost, lose := recipetest.NewHeld(t.Context())
+	permit, _ := recipetest.NewPermit(t.Context())
+	member, _ := recipetest.NewHeld(t.Context())
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	endTerm(recipe.ReasonLeaseExpired)
+	lose(recipe.ReasonSessionLost)
+	for what, of := range map[string]struct {
+		release func(context.Context) error
+		want    error
+	}{
+		"lock":       {held.Release, nil},
+		"lost lock":  {lost.Release, recipe.ReasonSessionLost},
+		"locks":      {recipetest.NewSet(member).Release, nil},
+		"permit":     {permit.Release, nil},
+		"ended term": {term.Release, recipe.ReasonLeaseExpired},
+	} {
+		for range 1000 { // a select chooses at random
+			if err := of.release(ended); !errors.Is(err, of.want) {
+				t.Fatalf("%s: error %v; want %v", what, err, of.want)
+			}
+		}
+	}
 }

@@ -279,7 +279,7 @@ func TestALeaseThatIsLongerThanTheLinesEndsACandidateForGood(t *testing.T) {
 		if *long != (recipe.LeaseError{Path: stagePath, Lease: stageD, Allowed: 1500 * time.Millisecond}) {
 			t.Errorf("%+v", *long)
 		}
-		shared.Says(t, err, "session.Config.Lease is 2s", stagePath, "1.5s", "record", "first candidate", "a shorter lease", "operations.md")
+		shared.Says(t, err, "session.Config.Lease is 2s", stagePath, "1.5s", "record", "a shorter lease", "operations.md")
 		s.Eventually("end of its znode", func() bool { return len(s.inLine()) == 0 })
 		s.Config.Lease = time.Second // one that is short enough
 		s.enter("a").term()

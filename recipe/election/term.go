@@ -13,6 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
 )
 
 // Term is one period of leadership, from the election to its end for one reason. Any number of
@@ -114,15 +115,13 @@ func (t *Term) Release(ctx context.Context) error {
 	t.Resign()
 	t.held.Finish()
 	t.stop.Do(func() { close(t.stopped) })
-	select {
-	case <-t.released:
-		if lost := t.held.Lost(); lost != nil {
-			return lost
-		}
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if err := tenure.Await(ctx, t.released); err != nil {
+		return err
 	}
+	if lost := t.held.Lost(); lost != nil {
+		return lost
+	}
+	return nil
 }
 
 var errReleaseInRun = errors.New("election: Release in the callback of Run; return from it instead")

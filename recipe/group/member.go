@@ -16,6 +16,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -195,14 +196,12 @@ func (m *Member) Set(ctx context.Context, data []byte) error {
 // session ends, such as [session.ErrClosed] when the client was closed while no server answered.
 func (m *Member) Leave(ctx context.Context) error {
 	m.quit(&recipe.EndedError{Reason: recipe.ReasonReleased})
-	select {
-	case <-m.done:
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return m.left
-	case <-ctx.Done():
+	if tenure.Await(ctx, m.done) != nil {
 		return m.whyNot(ctx, "not deleted yet")
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.left
 }
 
 // quit ends the membership, the first time.

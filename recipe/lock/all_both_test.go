@@ -11,6 +11,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
@@ -66,7 +67,7 @@ func TestSeveralLocksAreHeldTogether(t *testing.T) {
 // Opposite orders, and now and then a lost connection.
 func TestOppositeOrdersDoNotDeadlock(t *testing.T) {
 	onBoth(t, func(t *testing.T, x *contest) {
-		const rounds = 20
+		n := x.rounds(1000/rounds.Stride(10), 20)
 		done := make(chan struct{}, 3)
 		inside := map[string]*atomic.Int32{"x": {}, "y": {}, "z": {}}
 		for who, names := range [][]string{{"x", "y"}, {"y", "x"}, {"y", "z", "x"}} {
@@ -75,7 +76,7 @@ func TestOppositeOrdersDoNotDeadlock(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, uint64(who)))
 			go func() {
 				defer func() { done <- struct{}{} }()
-				for i := range rounds {
+				for i := range n {
 					set, err := lock.All(await.Context(t), ls...)
 					if err != nil {
 						t.Errorf("%v, round %d: %v", names, i, err)

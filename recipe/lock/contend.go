@@ -233,12 +233,14 @@ func (c *contender) end(at *holding) (next *holding) {
 	at.lock.log.Log(context.Background(), tenure.LevelOf(ended.Reason), "ended", feed.WithErr(ended.Err, "session", feed.Hex(at.st.S.ID()), "token", at.Token(), "reason", ended.Reason.String())...)
 	at.lock.send(Event{Kind: EventEnded, Session: at.st.S.ID(), Node: at.Node(), Token: at.Token(), Reason: ended.Reason, Err: ended.Err})
 	if d := at.asked(); d != nil {
+		late, cancel := stay.Late(c.life.Context(), c.clock) // one bound for both, so that Close does not wait twice
+		defer cancel()
 		var err error
-		if next, err = c.downgraded(at); err == nil {
+		if next, err = c.downgraded(late, at); err == nil {
 			d.held = next.first
 		} else {
 			d.err = failedDowngrade(at.st.S, err)
-			at.lock.leave(c.life.Context(), at.st, err == line.ErrGone)
+			at.lock.left(at.st, at.st.LeaveBy(late, err == line.ErrGone))
 		}
 		close(d.done)
 		return next
@@ -281,7 +283,11 @@ func (r revocable) Step(ctx context.Context, need time.Duration) (line.Standing,
 
 // leave ends a place: it deletes the znode, unless it is gone already.
 func (l *Lock) leave(ctx context.Context, st *stay.Stay, gone bool) {
-	left := st.Leave(ctx, gone)
+	l.left(st, st.Leave(ctx, gone))
+}
+
+// left tells that the znode of a place is gone, or why it is not.
+func (l *Lock) left(st *stay.Stay, left error) {
 	l.log.Debug("left", feed.WithErr(left, "session", feed.Hex(st.S.ID()), "node", st.Path())...)
 	l.send(Event{Kind: EventLeft, Session: st.S.ID(), Node: st.Path(), Err: left})
 }

@@ -41,6 +41,14 @@ func onSimulated(t *testing.T, test func(t *testing.T, x *contest)) {
 	shared.On(t, zktest.Config{}, func(s *shared.Stage) { test(s.T, newContest(s.T, s)) })
 }
 
+// rounds is how many rounds a test runs: many on simulated servers, where they cost little.
+func (x *contest) rounds(simulated, real int) int {
+	if _, ok := x.Servers.(*ensemble.Ensemble); ok {
+		return real
+	}
+	return simulated
+}
+
 func newContest(t *testing.T, servers shared.Servers) *contest {
 	t.Helper()
 	site := shared.NewSite(t, servers, "lock")

@@ -88,6 +88,9 @@
 //     others;
 //   - the release cannot be sent: it is repeated in the background until the znode is gone, or the
 //     session is over. Close the client before the program ends: it waits for that;
+//   - the path holds somebody else's data: the library does not change them, so no departure can be
+//     announced. Each change of holder then takes 4.25 s (17/16 D), as after a crash (event
+//     [EventImpaired]). No D longer than 4 s is allowed there ([recipe.LeaseError]);
 //   - Acquire is given a context that comes from a Held of the same lock: that is an error. With
 //     Config.Reentrant, Acquire succeeds at once.
 //

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -136,4 +137,73 @@ func TestWhoComesDuringADowngradeDoesNotWaitForALease(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The client is closed at any moment of a downgrade. The place is left with an announcement, so the
+// next writer has the lock at once, and Close does not wait for a Release that nobody calls.
+func TestACloseDuringADowngradeDelaysNobody(t *testing.T) {
+	for after := range 12 {
+		onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+			a, w := s.rw("a"), s.rw("w")
+			held := a.acquire(writing)
+			next := w.begin(writing)
+			await.Sleep(stageD)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if reader, err := held.Downgrade(t.Context()); err == nil {
+					release(t, reader)
+				}
+			}()
+			await.Sleep(time.Duration(after) * time.Millisecond)
+			begun := time.Now()
+			a.client.Close()
+			release(t, <-next)
+			if took := time.Since(begun); took > stageD/4 {
+				t.Errorf("closed after %d ms: it took %v", after, took)
+			}
+			<-done
+		})
+	}
+}
+
+// One that has ended because the client is closed is not held for the work that was to stop before
+// the Downgrade.
+func TestADowngradeThatIsTooLateReleases(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a := s.rw("a")
+		held := a.acquire(writing)
+		begun := time.Now()
+		closed := make(chan struct{})
+		go func() { a.client.Close(); close(closed) }()
+		<-held.Context().Done()
+		_, err := held.Downgrade(t.Context())
+		want(t, err, recipe.ErrNotHeld)
+		<-closed
+		if took := time.Since(begun); took > stageD {
+			t.Errorf("Close took %v", took)
+		}
+	})
+}
+
+// No server answers any more when a downgrade is under way. Close takes no longer than it says.
+func TestACloseDuringADowngradeThatIsNotAnsweredIsBounded(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		const T, D = 15 * time.Second, 4 * time.Second
+		s.Config = session.Config{Timeout: T, Lease: D}
+		a := s.rw("a")
+		held := a.acquire(writing)
+		a.host.Hold()
+		done := make(chan error, 1)
+		go func() { _, err := held.Downgrade(t.Context()); done <- err }()
+		await.Sleep(10 * time.Millisecond)
+		begun := time.Now()
+		a.client.Close()
+		if took := time.Since(begun); took > D*3/4+T/3 {
+			t.Errorf("Close took %v", took)
+		}
+		if err := <-done; err == nil {
+			t.Error("Downgrade returned no error")
+		}
+	})
 }

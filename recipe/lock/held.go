@@ -13,6 +13,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/claims"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
 )
 
 // Held is one period in which a lock is held, from its acquisition to its end. It ends once, for
@@ -84,7 +85,8 @@ func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 
 // Release says that the work under the lock has stopped, and releases the lock. The znode is
 // deleted, and Release waits for that until ctx ends. If ctx ends first, the deletion goes on in
-// the background, and the error is the cause of ctx. Release may be called more than once.
+// the background, and the error is the cause of ctx. Release may be called more than once. Once the
+// znode is deleted, a ctx that has ended does not matter.
 //
 // If the lock was lost before, the error is a [*recipe.EndedError] that tells why, and Release does
 // not wait.
@@ -98,12 +100,7 @@ func (h *Held) Release(ctx context.Context) error {
 	default:
 		return nil // another acquisition under its context goes on
 	}
-	select {
-	case <-h.at.left:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return tenure.Await(ctx, h.at.left)
 }
 
 // release says that h is not used any more, and ends what is held if that was the last. It may be

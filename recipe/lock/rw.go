@@ -61,8 +61,8 @@ type downgrade struct {
 // returned is for reading, and has the same token. ctx bounds the wait. If ctx ends first, or the
 // attempt fails, nothing is held any more. If it fails because the lock is lost, the error is a
 // [*recipe.EndedError]. A Held that cannot be downgraded stays as it is: one for reading, one of a
-// Lock that is not of an [RW], and one under which the lock was acquired again ([ErrNested]). One
-// that has ended or was released gives [recipe.ErrNotHeld].
+// Lock that is not of an [RW], and one under which the lock was acquired again ([ErrNested]). For
+// one that has ended or was released the error is [recipe.ErrNotHeld], and no Release is needed.
 //
 // The reverse does not exist: two readers that wait to become writers would wait for each other.
 func (h *Held) Downgrade(ctx context.Context) (*Held, error) {
@@ -70,6 +70,9 @@ func (h *Held) Downgrade(ctx context.Context) (*Held, error) {
 		return nil, errDowngrade
 	}
 	d, err := h.askDowngrade()
+	if err == recipe.ErrNotHeld {
+		h.release() // nobody calls Release after that
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -125,9 +128,10 @@ func (h *holding) asked() *downgrade {
 }
 
 // downgraded makes the place a reader's, and returns what is held then. On an error the place has
-// to be left.
-func (c *contender) downgraded(at *holding) (*holding, error) {
-	ctx, cancel := life.Within(c.life.Context(), c.clock, 2*at.st.S.Timeout())
+// to be left. When the client is closed, late goes on for a while: the departure of a place can be
+// announced only if it is known whether the downgrade has happened.
+func (c *contender) downgraded(late context.Context, at *holding) (*holding, error) {
+	ctx, cancel := life.Within(late, c.clock, 2*at.st.S.Timeout())
 	defer cancel()
 	at.Finish()
 	if err := at.st.Downgrade(ctx, c.reader.style); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
@@ -32,7 +33,7 @@ func TestTryOnABusyLockWritesNothing(t *testing.T) {
 		writes := func() int {
 			return counts(faultproxy.OpCreate, faultproxy.OpMulti, faultproxy.OpDelete, faultproxy.OpSetData)
 		}
-		const tries = 100
+		tries := x.rounds(10_000/rounds.Stride(10), 100)
 		before := writes()
 		for range tries {
 			_, err := a.TryAcquire(t.Context())

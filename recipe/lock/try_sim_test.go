@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
@@ -47,6 +49,32 @@ func TestTryWaitsForALeaseThatMayRun(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		release(t, h)
+	})
+}
+
+// Somebody has created a znode of another kind below the path. It does not stand in the line, but
+// its number is missing there, and may have been that of a holder that has vanished.
+func TestAZnodeOfAnotherKindCostsTryAcquireOneWait(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		a, b := s.process("a"), s.process("b")
+		release(t, a.acquire())
+		if _, err := s.Admin().Create(t.Context(), stagePath+"/foo", nil, zk.FlagPersistent, nil); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			begun := time.Now()
+			h, err := b.TryAcquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(begun); took > 2*stageD || took > stageD/4 && i > 0 {
+				t.Errorf("number %d took %v", i, took)
+			}
+			release(t, h)
+		}
+		if n := b.count(lock.EventWithheld); n != 1 {
+			t.Errorf("%d events tell of a wait; want 1", n)
+		}
 	})
 }
 

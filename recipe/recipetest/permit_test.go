@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/recipe"
@@ -40,6 +41,27 @@ func TestAPermitLastsUntilItsEnd(t *testing.T) {
 	<-third.Context().Done()
 	if !errors.Is(context.Cause(third.Context()), recipe.ReasonCancelled) {
 		t.Errorf("cause %v", context.Cause(third.Context()))
+	}
+}
+
+// What no recipe hands out is refused when it is made, and not when it is used.
+func TestWhatNoRecipeHandsOutIsRefused(t *testing.T) {
+	held, _ := recipetest.NewHeld(t.Context())
+	for name, make := range map[string]func(){
+		"a slot twice":       func() { recipetest.NewPermit(t.Context(), 3, 4, 3) },
+		"a negative slot":    func() { recipetest.NewPermit(t.Context(), -1) },
+		"a set without lock": func() { recipetest.NewSet(nil) },
+		"a nil lock":         func() { recipetest.NewSet(held, nil) },
+		"a lock twice":       func() { recipetest.NewSet(held, held) },
+	} {
+		func() {
+			defer func() {
+				if text, _ := recover().(string); !strings.HasPrefix(text, "recipetest: New") {
+					t.Errorf("%s: %q", name, text)
+				}
+			}()
+			make()
+		}()
 	}
 }
 

@@ -10,6 +10,8 @@ package recipetest
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -53,14 +55,27 @@ func NewHeld(ctx context.Context) (held *lock.Held, end func(recipe.Reason)) {
 // any of them ends the set, for the same reason. The set's contexts have the values of the first
 // one's context. Set.Multi returns recipe.ErrNotHeld. Set.Release releases all of them.
 //
-// To test a lock.Config.OnRevoke, call it with one of Set.Held.
+// To test a lock.Config.OnRevoke, call it with one of Set.Held. NewSet panics if one of the locks
+// is nil, or is given twice.
 func NewSet(first *lock.Held, more ...*lock.Held) *lock.Set {
-	return testhook.NewSet(append([]*lock.Held{first}, more...)).(*lock.Set)
+	all := append([]*lock.Held{first}, more...)
+	for i, h := range all {
+		if h == nil || slices.Contains(all[:i], h) {
+			panic(fmt.Sprintf("recipetest: NewSet was given nil, or one lock twice, as number %d of %d", i+1, len(all)))
+		}
+	}
+	return testhook.NewSet(all).(*lock.Set)
 }
 
 // NewPermit is NewTerm for one permit of a semaphore, with those slots, or with none. It ends with
-// its release, too.
+// its release, too. It counts for as many permits as it has slots. NewPermit panics if a slot is
+// negative, or is given twice.
 func NewPermit(ctx context.Context, slots ...int) (permit *semaphore.Permit, end func(recipe.Reason)) {
+	for i, slot := range slots {
+		if slot < 0 || slices.Contains(slots[:i], slot) {
+			panic(fmt.Sprintf("recipetest: NewPermit was given the slots %v; want different ones that are not negative", slots))
+		}
+	}
 	p, end := testhook.NewPermit(ctx, tokens.Add(1), slots)
 	return p.(*semaphore.Permit), end
 }

@@ -1,10 +1,13 @@
 package semaphore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -25,6 +28,11 @@ import (
 // Acquire waits for a permit. Waiters are served in order. ctx bounds only the wait: when ctx ends
 // later, the permit goes on until [Permit.Release].
 //
+// The context of a permit of the same semaphore makes no difference: Acquire waits for one more. If
+// the only permit that could become free is the caller's own, Acquire waits until ctx ends. (Under
+// the context of a lock, an Acquire of that lock is an error. Here it is not, because the others
+// may release theirs.) Take several at once with AcquireN.
+//
 // Acquire tries again when a session is lost or a request fails, until ctx ends (the error wraps
 // its cause, and tells what it waited for) or the client is closed (the error wraps
 // session.ErrClosed). Other errors are a [*SizeError], a [*DataError], and a
@@ -35,6 +43,11 @@ func (s *Semaphore) Acquire(ctx context.Context) (*Permit, error) { return s.Acq
 // AcquireN waits for n permits at once, which make one Permit. It never holds some of them while it
 // waits for the others, so that two AcquireN cannot wait for each other. The error is a
 // [*SizeError] if the semaphore has fewer than n permits.
+//
+// Each of the n has a znode of its own, and a session has room for a limited number. With
+// session.Config.EphemeralBytes of 1 MiB, the default, that is for some 10,000, or fewer if their
+// paths have more than 100 bytes. If n is larger than 1 and there is no room for n, AcquireN does
+// not wait for it: the error matches [session.ErrTooManyEphemerals].
 func (s *Semaphore) AcquireN(ctx context.Context, n int) (*Permit, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("semaphore: AcquireN was given %d; want at least 1", n)
@@ -50,6 +63,9 @@ func (s *Semaphore) AcquireN(ctx context.Context, n int) (*Permit, error) {
 // the holder may still count it as valid for the rest of its lease. Then TryAcquire waits for 4.25
 // s at D = 4 s (17/16 D). If ctx ends earlier, it ends that wait, and the next call begins it
 // again. So calls in a loop need a ctx that lasts longer.
+//
+// Znodes of another kind that somebody has created below the path's directories do not count. But
+// each uses up a number, so it costs one such wait when it is new ([EventWithheld]).
 //
 // What it finds is as new as the call, with two exceptions. A server that has just ceased to lead
 // the ensemble does not know that for up to syncLimit ticks. And the server that leads may apply a
@@ -126,7 +142,8 @@ func (a *acquiring) failed(err error, delay time.Duration) {
 func isAnswer(err error) bool {
 	var size *SizeError
 	var data *DataError
-	return err == ErrBusy || errors.As(err, &size) || errors.As(err, &data)
+	var room *roomError
+	return err == ErrBusy || errors.As(err, &size) || errors.As(err, &data) || errors.As(err, &room)
 }
 
 // attempt tries once, in one session: without the line if nobody waits and there is room, otherwise
@@ -168,21 +185,25 @@ func (a *acquiring) room(ctx context.Context, s *session.Session) error {
 	if a.n > r.size {
 		return &SizeError{Path: a.path, Size: r.size, Want: a.n, permits: true}
 	}
-	waiting, _, err := s.Exists(ctx, a.locks)
-	if err != nil {
-		return err
+	if waiting, err := a.count(ctx, s, a.locks, 0); waiting > 0 || err != nil {
+		return cmp.Or(err, ErrBusy)
 	}
-	if waiting.NumChildren > 0 {
-		return ErrBusy
-	}
-	stat, _, err := s.Exists(ctx, a.leases)
-	if err != nil {
-		return err
-	}
-	if int(stat.NumChildren)+a.n > r.size {
-		return ErrBusy
+	if taken, err := a.count(ctx, s, a.leases, r.size-a.n); taken > r.size-a.n || err != nil {
+		return cmp.Or(err, ErrBusy)
 	}
 	return nil
+}
+
+// count returns how many znodes a directory has. TryAcquire does not count those that are none of
+// the line. For that it has to list them, so it does so only if there are more than most. An
+// Acquire that counts too many stands in line, where they do not count.
+func (a *acquiring) count(ctx context.Context, s *session.Session, dir string, most int) (int, error) {
+	stat, _, err := s.Exists(ctx, dir)
+	if n := int(stat.NumChildren); err != nil || n <= most || !a.try {
+		return n, err
+	}
+	names, err := line.List(ctx, s, dir)
+	return len(names), err
 }
 
 // standInLine waits until all who came before have been served, and then for the permit. The line
@@ -271,21 +292,65 @@ func (a *acquiring) enter(ctx context.Context, s *session.Session, waits bool) (
 	return permit, err
 }
 
-// createPlaces creates the znodes. When ctx ends, it waits for the create that is under way: a
-// znode whose create is known can be deleted with an announcement, so that nobody waits for it.
+// createPlaces creates the znodes, each by a request of its own: ranks need different czxids. The
+// first one is created alone, and is the oldest. When ctx ends, createPlaces waits for the creates
+// that are under way: a znode whose create is known can be deleted with an announcement, so that
+// nobody waits for it.
 func (a *acquiring) createPlaces(ctx context.Context, s *session.Session) (paths []string, err error) {
 	ctx, cancel := life.Within(ctx, a.clock, 2*s.Timeout())
 	defer cancel()
 	through, end := s.SeeThrough(ctx)
 	defer end()
-	for len(paths) < a.n && err == nil {
-		var one []string
-		if one, err = s.CreatePlaces(through, session.Place{Dir: a.leases, Name: string(line.Permit), Data: ident.Encode(a.cfg.ID, nil), ACL: a.cfg.ACL}); err == nil {
-			paths = append(paths, one...)
-			err = context.Cause(ctx)
+	var mu sync.Mutex // guards paths
+	create := func(int) error {
+		one, err := s.CreatePlaces(through, session.Place{Dir: a.leases, Name: string(line.Permit), Data: ident.Encode(a.cfg.ID, nil), ACL: a.cfg.ACL})
+		if err != nil {
+			return err
 		}
+		mu.Lock()
+		defer mu.Unlock()
+		paths = append(paths, one...)
+		return context.Cause(ctx)
+	}
+	if err = create(0); err == nil {
+		err = atOnce(a.n-1, create)
+	}
+	if a.n > 1 && errors.Is(err, session.ErrTooManyEphemerals) {
+		err = &roomError{a.n, err}
 	}
 	return paths, err
+}
+
+// maxAtOnce bounds the requests about the znodes of one permit that are under way together. If they
+// were sent one after another, thousands would take longer than an attempt may take.
+const maxAtOnce = 64
+
+// atOnce calls f with each number below n, several at the same time. After an error it begins no
+// other call. It returns the first error.
+func atOnce(n int, f func(i int) error) error {
+	var next atomic.Int64
+	var failed atomic.Pointer[error]
+	work := func() {
+		for failed.Load() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= n {
+				return
+			}
+			if err := f(i); err != nil {
+				failed.CompareAndSwap(nil, &err)
+			}
+		}
+	}
+	var others sync.WaitGroup
+	for range min(n, maxAtOnce) - 1 {
+		others.Go(work)
+	}
+	work()
+	others.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // hold waits until a permit may be held, and begins to hold it.
@@ -310,7 +375,10 @@ func (a *acquiring) hold(ctx context.Context, p *place, waits bool) (*Permit, er
 
 // begin begins to hold a permit.
 func (a *acquiring) begin(p *place, stopBefore time.Duration) *Permit {
-	token := p.stats[len(p.stats)-1].Czxid
+	token := int64(0)
+	for _, stat := range p.stats {
+		token = max(token, stat.Czxid)
+	}
 	if a.cfg.Slots {
 		token = p.taking.token
 	}

@@ -48,9 +48,11 @@
 //     crash, if at most 16 sessions hold permits. With more, those who wait listen to 16 of them at
 //     a time, for 2 D each. A session that has expired needs 4.25 s (17/16 D) after that.
 //   - Cost. A free permit wakes one waiter. When that one leaves the front of the line, the next
-//     one wakes. The number of requests for one permit does not grow with the number of waiters. A
-//     session that holds a permit, or is first or second in line, writes to the quorum 4 times per
-//     D, for up to some 3,000 permits.
+//     one wakes. What these two ask for does not grow with the number of waiters. Besides that,
+//     each waiter makes a small read about every 3/4 D, or every D/4 near the front, which tells
+//     whether one ahead is still there. If not, it also reads the record of the line. A session
+//     that holds a permit, or is first or second in line, writes to the quorum 4 times per D, for
+//     up to some 3,000 permits.
 //
 // The assumptions are those of package election: writes are linearizable, as ZooKeeper promises;
 // the rates of the clocks differ by less than 6 %, and one of a machine's clocks runs while it is
@@ -106,11 +108,16 @@
 //   - the client is closed: the permit ends (recipe.ReasonClosed), and its znode is deleted when it
 //     is released, or DrainTimeout has passed. The same happens when the context of a
 //     [Semaphore.Do] ends (recipe.ReasonCancelled);
+//   - Acquire is given the context of a permit of the same semaphore: it waits for one more permit.
+//     If none is left, and nobody else releases one, it waits until that context ends;
 //   - the context of an Acquire ends: it returns at once, and what it has created is deleted in the
 //     background, with an announcement, so that nobody waits for it;
 //   - somebody writes something else into the record: Acquire returns a [DataError]. Permits that
 //     are held go on. When it is empty a new record is written. With the new record nobody gets a
-//     slot: only the lost record told who holds slots.
+//     slot: only the lost record told who holds slots;
+//   - somebody writes something else into the data of locks: those who wait report that
+//     ([EventImpaired]), and none of them may have a D longer than 4 s ([recipe.LeaseError]). The
+//     permits do not depend on these data.
 //
 // # Other libraries
 //

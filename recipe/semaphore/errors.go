@@ -28,16 +28,32 @@ type SizeError struct {
 
 // Error names both.
 func (e *SizeError) Error() string {
+	has := fmt.Sprintf("semaphore: %s has %d permits", e.Path, e.Size)
+	if e.Size == 1 {
+		has = fmt.Sprintf("semaphore: %s has 1 permit", e.Path)
+	}
 	switch {
 	case e.Size == 0:
 		return fmt.Sprintf("semaphore: %s has no size yet: New needs one", e.Path)
 	case e.slots:
-		return fmt.Sprintf("semaphore: %s has %d permits, and with Config.Slots it may have at most %d: resize it", e.Path, e.Size, e.Want)
+		return fmt.Sprintf("%s, and with Config.Slots it may have at most %d: resize it", has, e.Want)
 	case e.permits:
-		return fmt.Sprintf("semaphore: %s has %d permits, and %d were asked for", e.Path, e.Size, e.Want)
+		return fmt.Sprintf("%s, and %d were asked for", has, e.Want)
 	}
-	return fmt.Sprintf("semaphore: %s has %d permits, but New was given a size of %d", e.Path, e.Size, e.Want)
+	return fmt.Sprintf("%s, but New was given a size of %d", has, e.Want)
 }
+
+// roomError: the session has no room for the znodes of n permits.
+type roomError struct {
+	n   int
+	err error
+}
+
+func (e *roomError) Error() string {
+	return fmt.Sprintf("semaphore: %d permits at once need as many ephemeral znodes in one session, and it has no room for them: %v", e.n, e.err)
+}
+
+func (e *roomError) Unwrap() error { return e.err }
 
 // DataError: a znode of the semaphore holds data that this library has not written. No permit is
 // admitted until the znode is empty, or holds valid data. Permits that are held are not touched. If

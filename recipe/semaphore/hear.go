@@ -61,16 +61,16 @@ func (p *place) ask(ctx context.Context, watched bool) error {
 	return nil
 }
 
-// writeFirst writes the record if there is none. The multi checks the own znodes: the path that was
+// writeFirst writes the record if there is none. The multi checks an own znode: the path that was
 // found empty might have been deleted, and made again with a record.
 func (p *place) writeFirst(ctx context.Context, stat zk.Stat) error {
 	first, err := p.sem.beside(p.s, stat)
 	if err != nil {
 		return err
 	}
-	results, err := p.s.Multi(ctx, append(p.checks(), &zk.SetDataRequest{Path: p.sem.leases, Data: []byte(first.at(stat).String()), Version: stat.Version})...)
+	results, err := p.s.Multi(ctx, append(p.checks()[:1], &zk.SetDataRequest{Path: p.sem.leases, Data: []byte(first.at(stat).String()), Version: stat.Version})...)
 	switch {
-	case errors.Is(err, zk.ErrNoNode) && failed(results) < len(p.paths):
+	case errors.Is(err, zk.ErrNoNode) && failed(results) == 0:
 		return line.ErrGone
 	case errors.Is(err, zk.ErrBadVersion), session.OutcomeOf(err) == session.OutcomeUnknown && ctx.Err() == nil && p.s.Err() == nil:
 		return nil // it is read again anyway

@@ -23,6 +23,11 @@ const (
 	// Delays between the attempts.
 	firstLeave   = 2 * time.Millisecond
 	longestLeave = 50 * time.Millisecond
+
+	// maxBytesTogether bounds the deletions of one multi: a request has less than 1 MiB, and the
+	// record is in it, too. For each deletion overhead is counted besides the path.
+	maxBytesTogether = 1 << 19
+	overhead         = 64
 )
 
 // Leave deletes the own znodes. It tries again until they are gone, ctx ends, or the session is
@@ -30,10 +35,8 @@ const (
 // be used any more.
 func (p *place) Leave(ctx context.Context) error {
 	if !p.announce(ctx) {
-		for _, path := range p.paths {
-			if err := p.s.EnsureDeleted(ctx, path); err != nil {
-				return err
-			}
+		if err := atOnce(len(p.paths), func(i int) error { return p.s.EnsureDeleted(ctx, p.paths[i]) }); err != nil {
+			return err
 		}
 	}
 	p.Drop()
@@ -41,7 +44,7 @@ func (p *place) Leave(ctx context.Context) error {
 }
 
 // announce deletes the own znodes, and writes into the record that their numbers are over, in one
-// multi. If ok is false, the znodes may still be there.
+// multi, or in several if one has no room for all. If ok is false, znodes may still be there.
 func (p *place) announce(ctx context.Context) (ok bool) {
 	select { // so that permits of one process do not compete
 	case p.sem.leaving <- struct{}{}:
@@ -66,13 +69,17 @@ func (p *place) announce(ctx context.Context) (ok bool) {
 			return false
 		}
 		ops := []any{&zk.SetDataRequest{Path: p.sem.leases, Data: []byte(p.ended(r).String()), Version: stat.Version}}
-		for _, path := range there {
-			ops = append(ops, &zk.DeleteRequest{Path: path, Version: -1})
+		for bytes := 0; len(ops) <= len(there) && bytes < maxBytesTogether; {
+			path := there[len(ops)-1]
+			ops, bytes = append(ops, &zk.DeleteRequest{Path: path, Version: -1}), bytes+len(path)+overhead
 		}
 		results, err := p.s.Multi(ctx, ops...)
 		switch at := failed(results); {
 		case err == nil:
-			return true
+			if there = there[len(ops)-1:]; len(there) == 0 {
+				return true
+			}
+			continue
 		case errors.Is(err, zk.ErrNoNode) && at > 0 && at < len(ops): // that one is gone already
 			// Without any, nobody could tell that the record is still that of our numbers: a path
 			// that was deleted and made again begins with 0.
@@ -139,9 +146,8 @@ func (p *place) teach(ctx context.Context) {
 		if err != nil || known.String() == r.String() {
 			return
 		}
-		// With a check of our own znodes: else the path may have been made again, with other
-		// numbers.
-		_, err = p.s.Multi(ctx, append(p.checks(), &zk.SetDataRequest{Path: p.sem.leases, Data: []byte(known.String()), Version: stat.Version})...)
+		// With a check of an own znode: else the path may have been made again, with other numbers.
+		_, err = p.s.Multi(ctx, append(p.checks()[:1], &zk.SetDataRequest{Path: p.sem.leases, Data: []byte(known.String()), Version: stat.Version})...)
 		again = errors.Is(err, zk.ErrBadVersion)
 	}
 }

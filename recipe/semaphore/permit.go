@@ -138,7 +138,8 @@ func (s Slot) Valid() bool { return s.number >= 0 && s.permit.Valid() }
 
 // Release says that the work has stopped, and releases the permit. Its znodes are deleted, and
 // Release waits for that until ctx ends. If ctx ends first, the deletion goes on in the background,
-// and the error is the cause of ctx. Release may be called more than once.
+// and the error is the cause of ctx. Release may be called more than once. Once the znodes are
+// deleted, a ctx that has ended does not matter.
 //
 // If the permit was lost before, the error is a [*recipe.EndedError] that tells why, and Release
 // does not wait.
@@ -147,12 +148,7 @@ func (p *Permit) Release(ctx context.Context) error {
 	if lost := p.lost(); lost != nil {
 		return lost
 	}
-	select {
-	case <-p.left:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return tenure.Await(ctx, p.left)
 }
 
 // lost returns why it ended, if others may have had the permit before it was released.

@@ -22,6 +22,7 @@ type place struct {
 	sem   *Semaphore
 	clock clock.Clock
 	paths []string
+	mine  map[string]bool // the names of these znodes
 	stats []zk.Stat
 	wake  chan struct{}
 
@@ -66,11 +67,12 @@ func (s *Semaphore) newPlace(ctx context.Context, at *session.Session, paths []s
 func (s *Semaphore) keep(at *session.Session, paths []string) *place {
 	wake := make(chan struct{}, 1)
 	p := &place{
-		s: at, sem: s, clock: s.clock, paths: paths, stats: make([]zk.Stat, len(paths)), wake: wake,
+		s: at, sem: s, clock: s.clock, paths: paths, mine: map[string]bool{}, stats: make([]zk.Stat, len(paths)), wake: wake,
 		list: at.Watch(s.leases, wake), data: at.Watch(s.leases, wake),
 		hearing: newHearing(), taking: taking{vacant: map[string]clock.Instant{}},
 	}
 	for _, path := range paths {
+		p.mine[path[len(s.leases)+1:]] = true
 		own := at.Watch(path, wake)
 		p.own = append(p.own, own)
 		p.holds = append(p.holds, at.Hold(own, wake)) // the beat need not wait for what is asked next
@@ -121,9 +123,7 @@ func (p *place) find(ctx context.Context, waits bool) error {
 	return nil
 }
 
-func (p *place) isOwn(n line.Name) bool {
-	return slices.Contains(p.paths, p.sem.leases+"/"+n.Full)
-}
+func (p *place) isOwn(n line.Name) bool { return p.mine[n.Full] }
 
 // errInterleaved: a permit that was asked for several at once has found another's znode between its
 // own. Two such permits would wait for each other.
@@ -141,24 +141,30 @@ func (p *place) check(ctx context.Context) error {
 			return goneIfNoNode(err)
 		}
 	}
+	var unarmed []int
 	for i, own := range p.own {
 		if own.Deleted() {
 			return line.ErrGone
 		}
-		if own.Armed() {
-			continue
+		if !own.Armed() {
+			unarmed = append(unarmed, i)
 		}
-		_, stat, err := own.Get(ctx)
-		switch {
-		case errors.Is(err, zk.ErrNoAuth):
-			return fmt.Errorf("the ACL of our own znode must allow us READ: %w", err)
-		case err != nil:
-			return goneIfNoNode(err)
-		case stat.EphemeralOwner != p.s.ID() || p.stats[i].Czxid != 0 && p.stats[i].Czxid != stat.Czxid:
-			return line.ErrGone // another's znode under our name
-		}
-		p.stats[i] = stat
 	}
+	return atOnce(len(unarmed), func(i int) error { return p.checkOne(ctx, unarmed[i]) })
+}
+
+// checkOne reads one of the own znodes, and watches it.
+func (p *place) checkOne(ctx context.Context, i int) error {
+	_, stat, err := p.own[i].Get(ctx)
+	switch {
+	case errors.Is(err, zk.ErrNoAuth):
+		return fmt.Errorf("the ACL of our own znode must allow us READ: %w", err)
+	case err != nil:
+		return goneIfNoNode(err)
+	case stat.EphemeralOwner != p.s.ID() || p.stats[i].Czxid != 0 && p.stats[i].Czxid != stat.Czxid:
+		return line.ErrGone // another's znode under our name
+	}
+	p.stats[i] = stat
 	return nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe"
@@ -45,6 +47,40 @@ func TestTryAcquireWaitsForALeaseThatMayRun(t *testing.T) {
 				}
 				s.check(t, "b", p)
 				s.release(p)
+			})
+		})
+	}
+}
+
+// Somebody has created a znode of another kind. It is no permit, and nobody who waits. But its
+// number is missing among the permits, and may have been that of one that has vanished.
+func TestAZnodeOfAnotherKindCostsTryAcquireOneWait(t *testing.T) {
+	for dir, waits := range map[string]int{"leases": 1, "locks": 0} {
+		t.Run(dir, func(t *testing.T) {
+			onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+				a, b := s.process("a"), s.process("b")
+				s.release(a.acquire())
+				if _, err := s.Admin().Create(t.Context(), stagePath+"/"+dir+"/foo", nil, zk.FlagPersistent, nil); err != nil {
+					t.Fatal(err)
+				}
+				for i := range 3 {
+					begun := time.Now()
+					p, err := b.TryAcquire(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					if took := time.Since(begun); took > 2*stageD || took > stageD/4 && i >= waits {
+						t.Errorf("number %d took %v", i, took)
+					}
+					s.check(t, "b", p)
+					if _, err := a.TryAcquire(t.Context()); err != semaphore.ErrBusy {
+						t.Errorf("error %v while it is held", err)
+					}
+					s.release(p)
+				}
+				if n := b.count(semaphore.EventWithheld); n != waits {
+					t.Errorf("%d events tell of a wait; want %d", n, waits)
+				}
 			})
 		})
 	}

@@ -128,7 +128,8 @@ func TestAWaiterThatIsCutOffDuringResizeIsServedInOrder(t *testing.T) {
 					waiting = append(waiting, x.at(client, fmt.Sprint("w", i), x.size).queue())
 				}
 				shared.Must(t, a.Resize(await.Context(t), 1))
-				proxies.Each(func(p *faultproxy.Proxy) { p.Refuse(true); p.Cut(false) })
+				proxies.Each(func(p *faultproxy.Proxy) { p.Refuse(true) }) // all, before the first is cut
+				proxies.Each(func(p *faultproxy.Proxy) { p.Cut(false) })
 				x.release(held[0])
 				x.release(held[1])
 				x.size = 5
@@ -170,7 +171,7 @@ func TestWhoWaitsForMoreThanThereAreIsToldSo(t *testing.T) {
 		waiting := c.queue()
 		shared.Must(t, a.Resize(await.Context(t), 1))
 		var size *semaphore.SizeError
-		if err := <-got; !errors.As(err, &size) || size.Size != 1 || size.Want != 2 || !strings.Contains(err.Error(), "has 1 permits, and 2 were asked for") {
+		if err := <-got; !errors.As(err, &size) || size.Size != 1 || size.Want != 2 || !strings.Contains(err.Error(), "has 1 permit, and 2 were asked for") {
 			t.Errorf("error %v", err)
 		}
 		x.release(held)

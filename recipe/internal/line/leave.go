@@ -66,7 +66,11 @@ func (p *Place) noRecord(lease time.Duration, err error) {
 // admit refuses a lease that is longer than others expect.
 func (p *Place) admit() error {
 	if D := p.s.LeaseTime(); D > p.record.lease {
-		return &recipe.LeaseError{Path: p.dir, Lease: D, Allowed: p.record.lease}
+		refused := &recipe.LeaseError{Path: p.dir, Lease: D, Allowed: p.record.lease}
+		if !p.ours {
+			refused.Err = p.impaired // see noRecord
+		}
+		return refused
 	}
 	return nil
 }

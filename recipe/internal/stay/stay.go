@@ -79,15 +79,36 @@ func (st *Stay) Report(f func(connected bool)) {
 	}
 }
 
-// leaveFor is for how long Leave still waits for the deletion after its context has ended.
+// leaveFor is for how long Late goes on after its context has ended.
 const leaveFor = 3 * time.Second
 
+// Late returns a context that ends a short time after ctx, or that time from now if ctx has ended
+// already. It is for what has to be finished when ctx ends.
+func Late(ctx context.Context, c clock.Clock) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	giveUp := func() { cancel(context.DeadlineExceeded) }
+	var stop func() bool
+	if ctx.Err() != nil {
+		stop = c.AfterFunc(leaveFor, giveUp)
+	} else {
+		stop = context.AfterFunc(ctx, func() { clock.Sleep(late, c, leaveFor); giveUp() })
+	}
+	return late, func() { stop(); cancel(nil) }
+}
+
 // Leave ends the stay: it deletes the znode and waits until it is gone. When ctx has ended, it
-// waits only for a short time. After that the session goes on trying, and the error tells why the
-// znode is still there. gone says that the znode is gone already.
+// waits only for a short time, see [Late]. After that the session goes on trying, and the error
+// tells why the znode is still there. gone says that the znode is gone already.
 func (st *Stay) Leave(ctx context.Context, gone bool) error {
+	late, cancel := Late(ctx, st.clock)
+	defer cancel()
+	return st.LeaveBy(late, gone)
+}
+
+// LeaveBy is Leave that waits until ctx ends.
+func (st *Stay) LeaveBy(ctx context.Context, gone bool) error {
 	defer st.unlisten()
-	return Leave(ctx, st.clock, st.S, st.Place, gone)
+	return leave(ctx, st.S, st.Place, gone)
 }
 
 // A Place is a line.Place, or something else with the same rules, such as a permit of a semaphore.
@@ -103,6 +124,12 @@ type Place interface {
 
 // Leave is [Stay.Leave] for any place of a session.
 func Leave(ctx context.Context, c clock.Clock, s *session.Session, p Place, gone bool) error {
+	late, cancel := Late(ctx, c)
+	defer cancel()
+	return leave(late, s, p, gone)
+}
+
+func leave(ctx context.Context, s *session.Session, p Place, gone bool) error {
 	switch {
 	case gone:
 		p.Drop()
@@ -111,15 +138,7 @@ func Leave(ctx context.Context, c clock.Clock, s *session.Session, p Place, gone
 		p.Drop()
 		return s.Err() // the ensemble may not have ended the session yet
 	}
-	bound, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	giveUp := func() { cancel(context.DeadlineExceeded) }
-	if ctx.Err() != nil {
-		defer c.AfterFunc(leaveFor, giveUp)()
-	} else {
-		defer context.AfterFunc(ctx, func() { clock.Sleep(bound, c, leaveFor); giveUp() })()
-	}
-	err := p.Leave(bound)
+	err := p.Leave(ctx)
 	if err != nil {
 		p.Abandon()
 	}

@@ -176,6 +176,21 @@ func (g Guard) Drain(s *session.Session, p Place, stopped <-chan struct{}, timeo
 	return true
 }
 
+// Await waits until left is closed. If ctx ends first, the error is its cause. If left is closed
+// already, there is no error, also when ctx has ended.
+func Await(ctx context.Context, left <-chan struct{}) error {
+	select {
+	case <-left:
+	case <-ctx.Done():
+		select {
+		case <-left:
+		default:
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
 // Result is the error of work that was done while something was held. lost is why that was lost
 // before the work had stopped, or nil.
 func Result(lost *recipe.EndedError, err error) error {

@@ -49,6 +49,7 @@ const manyTimeout, manyLease = longTimeout, longTimeout / 2
 type many struct {
 	*lab
 	n                     int
+	paths                 []string
 	joins, creates        [3]sample
 	closes, floors, reads sample
 	heap, stack, routines float64
@@ -67,9 +68,10 @@ func (m *many) round(last bool) error {
 		return err
 	}
 	defer closeClients()
-	paths, err := f.paths("shards")
-	if err != nil {
-		return err
+	if m.paths == nil { // later rounds find the records of the first
+		if m.paths, err = f.paths("shards"); err != nil {
+			return err
+		}
 	}
 	var shards []*shard
 	defer func() {
@@ -82,7 +84,7 @@ func (m *many) round(last bool) error {
 			return err
 		}
 		before := usage()
-		s := newShard(m.lab, c, paths)
+		s := newShard(m.lab, c, m.paths)
 		shards = append(shards, s)
 		if err := collect(&m.joins[i], s.join); err != nil {
 			return err

@@ -16,7 +16,7 @@
 # make benchstat BASE=ref  the benchmarks that need no servers, at a commit and here, compared by benchstat
 # make model  search the models of the lease, the line's record, the takeover and the journal to their ends (needs spin)
 # make foreign  compile the code of other libraries that the documentation shows
-# make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: 40 minutes (ROWS=handover,join for some)
+# make bench  failover, joining and cost beside what ZooKeeper itself takes, as Markdown: an hour (ROWS=handover,join for some)
 # make picture  run a failover and draw the README's picture of it, with what stands below it: what was measured, and the numbers of
 #             the last make bench, from the page of performance
 # make soak   simulate HOURS=... cluster-hours of faults on all cores (SEED=... is the first seed)

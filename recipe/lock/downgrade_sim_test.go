@@ -1,6 +1,7 @@
 package lock_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/rounds"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -206,4 +208,31 @@ func TestACloseDuringADowngradeThatIsNotAnsweredIsBounded(t *testing.T) {
 			t.Error("Downgrade returned no error")
 		}
 	})
+}
+
+// A client is closed while it acquires, downgrades and releases a lock in several goroutines. All
+// of them leave together, and write the record at the same time. Nothing that they announce is
+// lost, so the next one has the lock at once.
+func TestACloseAmongManyThatLeaveLosesNoAnnouncement(t *testing.T) {
+	for seed := int64(0); seed < 400; seed += int64(rounds.Stride(4)) {
+		onStage(t, zktest.Config{Seed: seed}, func(t *testing.T, s *stage) {
+			a, next := s.rw("a"), s.rw("next")
+			for range 4 {
+				go func() {
+					for {
+						h, err := a.Write().Acquire(context.Background())
+						if err != nil {
+							return
+						}
+						if h, err = h.Downgrade(context.Background()); err == nil {
+							h.Release(context.Background())
+						}
+					}
+				}()
+			}
+			await.Sleep(200*time.Millisecond + time.Duration(seed)*173*time.Microsecond)
+			a.client.Close()
+			soon(t, "the next one", func() { release(t, next.acquire(writing)) })
+		})
+	}
 }

@@ -138,13 +138,17 @@ func (p *Place) passed(ctx context.Context, i int, asked *bool) error {
 const (
 	// holderAttempts bounds how often a writer that has led tries to announce its departure without
 	// the loss of what others write into the record at the same time. Then it writes it at any
-	// version, so that the next holder need not wait for it.
-	holderAttempts = 3
+	// version, so that the next holder need not wait for it. Many may leave together, when their
+	// client is closed. What is lost then costs the next contender a lease. So a holder tries more
+	// often than it mostly needs to win against a few others.
+	holderAttempts = 8
 	// leaveAttempts is the same for the others. Nobody settles their numbers for them, and a
 	// candidate that reads no announcement waits for a lease. Many may leave at the same time, and
 	// one of them succeeds each time.
 	leaveAttempts = 40
-	// Delays between the attempts of the others, after as many as a holder makes.
+	// eagerAttempts is how many attempts of the others follow one another without a delay.
+	eagerAttempts = 3
+	// Delays between the attempts of the others, after these.
 	firstLeave   = 2 * time.Millisecond
 	longestLeave = 50 * time.Millisecond
 )
@@ -192,13 +196,13 @@ func (p *Place) announce(ctx context.Context) (ok bool) {
 	if p.led && !p.ours || own == noNumber { // one that has not led reads the record below
 		return false
 	}
-	attempts := leaveAttempts
+	attempts, eager := leaveAttempts, eagerAttempts
 	if p.led && !p.shared {
-		attempts = holderAttempts
+		attempts, eager = holderAttempts, holderAttempts
 	}
 	pause := retry.New(p.cfg.Clock, firstLeave, longestLeave)
 	for i := range attempts {
-		if i >= holderAttempts && pause.Wait(ctx) != nil {
+		if i >= eager && pause.Wait(ctx) != nil {
 			return false
 		}
 		if i > 0 || !p.led { // else what is known is enough: mostly nobody has written since

@@ -211,10 +211,12 @@ func (p *Place) number() int64 {
 
 // Order picks out the names that stand in the line and puts them in order, first to last. Age and
 // number are the same order, as long as the server has numbers left; after that Order asks for
-// everybody's age, and leaves out those who have gone. Newer servers do not tell the age of a znode
-// without READ on it. Such a znode may be ahead, so it counts as the oldest of its number. If the
-// server had no number left for it, it counts as older than all that can be read. Two candidates
-// that hide from each other there may wait for each other, until the session of one ends.
+// everybody's age. One that has gone since it was listed counts as the oldest of its number: its
+// lease may run still, or it was a writer and is a reader now. Newer servers do not tell the age of
+// a znode without READ on it. Such a znode may be ahead, too, so it counts as the oldest of its
+// number. If the server had no number left for it, it counts as older than all that can be read.
+// Two candidates that hide from each other there may wait for each other, until the session of one
+// ends.
 func Order(ctx context.Context, s *session.Session, dir string, children []string) ([]Name, error) {
 	names := Sort(children)
 	if !Ambiguous(names) {
@@ -227,12 +229,10 @@ func Order(ctx context.Context, s *session.Session, dir string, children []strin
 		case errors.Is(err, zk.ErrNoAuth) && number(n) == noNumber:
 			hidden = append(hidden, n)
 			continue
-		case errors.Is(err, zk.ErrNoAuth):
+		case errors.Is(err, zk.ErrNoAuth), err == nil && !ok:
 			n.Czxid = oldest
 		case err != nil:
 			return nil, err
-		case !ok:
-			continue
 		default:
 			n.Czxid = stat.Czxid
 		}

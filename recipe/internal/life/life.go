@@ -29,9 +29,18 @@ type Life struct {
 func Begin(ctx context.Context, client *session.Client, kind, path, id string) *Life {
 	l := &Life{client: client, clock: clock.From(client.Context()), left: client.KeepOpen(kind + " " + path + " (" + id + ")")}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
-	closing := client.Context()
-	l.unbind = context.AfterFunc(closing, func() { l.cancel(context.Cause(closing)) })
+	l.unbind = endWith(client.Context(), l.cancel)
 	return l
+}
+
+// endWith calls cancel when ctx ends, with its cause. If ctx has ended already, that is done before
+// endWith returns: what begins while the client is closed must not send a request, because nobody
+// may wait for it.
+func endWith(ctx context.Context, cancel context.CancelCauseFunc) (stop func() bool) {
+	if ctx.Err() != nil {
+		cancel(context.Cause(ctx))
+	}
+	return context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 }
 
 // Context is the work's.

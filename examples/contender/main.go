@@ -37,7 +37,7 @@
 // "acquired".
 //
 // On stdin "release" ends what is held, "acquire" asks for the lock at once, "quit" leaves.
-// "downgrade" makes a writer a reader. "revoke" asks whoever holds the lock to release it, and
+// "downgrade" makes a writer a reader. "revoke" asks the holders to release the lock, and
 // "resize 3" changes the semaphore to three permits. SIGTERM and SIGINT leave too: the contender
 // releases the lock, closes its session and exits with 0 within 5 seconds, whether or not the
 // ensemble answers.

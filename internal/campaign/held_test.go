@@ -38,7 +38,7 @@ func TestWhoAdmitsAnyRankIsCaught(t *testing.T) {
 	isCaught(t, v, "contender", "-rounds", "3", "-faults", "^8c")
 }
 
-// Whoever waits for one lock of a set gets it when that lock is lost. So the set must be over then.
+// When one lock of a set is lost, the next in its line gets it. So the set must be over then.
 func TestASetThatOutlivesOneOfItsLocksIsCaught(t *testing.T) {
 	need.That(t, Available)
 	v, err := variant.Read("testdata/set-outlives-a-lock.txt")

@@ -29,12 +29,7 @@ final class Contender {
     id = a[3];
     int timeout = Integer.parseInt(a[4]);
     CuratorFramework client =
-        CuratorFrameworkFactory.builder()
-            .connectString(a[1])
-            .sessionTimeoutMs(timeout)
-            .connectionTimeoutMs(timeout)
-            .retryPolicy(new RetryOneTime(100))
-            .build();
+        CuratorFrameworkFactory.newClient(a[1], timeout, timeout, new RetryOneTime(100));
     AtomicLong losses = new AtomicLong();
     client
         .getConnectionStateListenable()

@@ -21,12 +21,7 @@ final class Many {
     id = args[3];
     int timeout = Integer.parseInt(args[4]);
     CuratorFramework client =
-        CuratorFrameworkFactory.builder()
-            .connectString(args[1])
-            .sessionTimeoutMs(timeout)
-            .connectionTimeoutMs(timeout)
-            .retryPolicy(new RetryOneTime(100))
-            .build();
+        CuratorFrameworkFactory.newClient(args[1], timeout, timeout, new RetryOneTime(100));
     client.start();
     client.blockUntilConnected();
     for (int i = 0; i < Integer.parseInt(args[5]); i++) {

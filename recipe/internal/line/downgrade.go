@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/retry"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -62,7 +63,7 @@ func (p *Place) rename(ctx context.Context, path string) (used int64, err error)
 		&zk.DeleteRequest{Path: p.path, Version: -1},
 	}
 	for attempt := 0; p.ours && attempt < holderAttempts; attempt++ {
-		results, err := p.s.Multi(ctx, append(ops, &zk.SetDataRequest{Path: p.dir, Data: []byte(p.record.String()), Version: p.version})...)
+		results, err := p.send(ctx, append(ops, &zk.SetDataRequest{Path: p.dir, Data: []byte(p.record.String()), Version: p.version})...)
 		switch refused := len(results) > len(ops) && results[len(ops)].Error != nil; {
 		case err == nil && results[len(ops)].Stat != nil:
 			stat := results[len(ops)].Stat
@@ -82,8 +83,20 @@ func (p *Place) rename(ctx context.Context, path string) (used int64, err error)
 			}
 		}
 	}
-	_, err = p.s.Multi(ctx, ops...)
+	_, err = p.send(ctx, ops...)
 	return noNumber, err
+}
+
+// send carries out a multi. It tries again as long as there is no connection to send it on.
+func (p *Place) send(ctx context.Context, ops ...any) (results []zk.MultiResponse, err error) {
+	pause := retry.New(p.cfg.Clock, firstLeave, longestLeave)
+	for {
+		results, err = p.s.Multi(ctx, ops...)
+		unsent := errors.Is(err, zk.ErrNoServer) || errors.Is(err, zk.ErrSessionMoved)
+		if !unsent || p.s.Err() != nil || pause.Wait(ctx) != nil {
+			return results, err
+		}
+	}
 }
 
 // unused writes into the record that nobody has this number. Otherwise the next contender takes it

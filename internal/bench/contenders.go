@@ -34,12 +34,16 @@ func contendOnDemand(ctx context.Context, args []string) error {
 }
 
 func openAcquirer(l *lab, whose, server, path string) (acquire acquirer, closeSession func(), err error) {
-	if whose == nameLock {
+	if whose != nameOurs {
 		b, err := dialBare(l, server, longTimeout)
 		if err != nil {
 			return nil, nil, err
 		}
-		return zkLock(b, path), b.Close, nil
+		if whose == nameLock {
+			return zkLock(b, path), b.Close, nil
+		}
+		acquire, err = floorLock(b, path)
+		return acquire, b.Close, err
 	}
 	o, err := openOurs(l, server, longTimeout, longTimeout/2)
 	if err != nil {
@@ -58,29 +62,29 @@ type contender struct {
 
 // measureProcesses lets processes contend for one lock, each with a session of its own.
 func measureProcesses(l *lab) error {
-	begin := func(whose string) (all []*contender, err error) {
-		path := l.path("processes")
-		for i := range contending {
-			c, err := startContender(whose, l.server(i), path)
-			if err != nil {
-				return all, err
-			}
-			all = append(all, c)
+	kinds := map[string]func() (int, error){}
+	for _, whose := range []string{nameFloor, nameLock, nameOurs} {
+		all, err := startContenders(l, whose)
+		defer end(all)
+		if err != nil {
+			return err
 		}
-		_, err = count(all) // each says that it is ready
-		return all, err
+		kinds[whose] = func() (int, error) { return contendAll(all) }
 	}
-	base, err := begin(nameLock)
-	defer end(base)
-	if err != nil {
-		return err
+	return l.throughput("processes", kinds)
+}
+
+func startContenders(l *lab, whose string) (all []*contender, err error) {
+	path := l.path("processes")
+	for i := range contending {
+		c, err := startContender(whose, l.server(i), path)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, c)
 	}
-	mine, err := begin(nameOurs)
-	defer end(mine)
-	if err != nil {
-		return err
-	}
-	return l.throughput("processes", func() (int, error) { return contendAll(base) }, func() (int, error) { return contendAll(mine) })
+	_, err = count(all) // each says that it is ready
+	return all, err
 }
 
 func startContender(whose, server, path string) (*contender, error) {

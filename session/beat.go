@@ -102,6 +102,7 @@ func (s *Session) setHeartbeat(conn *wire.Conn, begun clock.Instant) {
 	places := s.nextPlaces(begun)
 	var ops []wire.Op
 	for _, h := range places {
+		h.sent = true
 		ops = append(ops, wire.Op{Kind: wire.OpCheck, Path: h.own.full, Version: -1})
 	}
 	b := s.takeCreates()
@@ -122,6 +123,9 @@ func (s *Session) setHeartbeat(conn *wire.Conn, begun clock.Instant) {
 func (s *Session) beatAnswered(begun clock.Instant, places []*Hold, last int, results []wire.Result, err error) (again bool, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, h := range places {
+		h.sent = false
+	}
 	if err != nil {
 		return s.beatRefused(places, last, results, err), err
 	}

@@ -133,6 +133,29 @@ func TestRenewGivesASignalAtOnce(t *testing.T) {
 	})
 }
 
+// Somebody who waits for a lease may ask again before there is an answer. That costs no second
+// beat.
+func TestRenewCostsOneBeat(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		p, _ := held(t, b.s)
+		p.release() // the place's loop would take the signals
+		wake := make(chan struct{}, 1)
+		h := b.s.Reserve(b.s.Watch(p.path, wake), wake)
+		await.Sleep(b.s.LeaseTime()) // the first lease is over
+		b.SetLatency(10*time.Millisecond, 0)
+		before := b.client.Status().Counts.Beats
+		h.Keep()
+		h.Renew()
+		await.Sleep(5 * time.Millisecond)
+		h.Renew() // the beat is under way
+		<-wake
+		await.Sleep(b.s.LeaseTime() / 8) // no beat is due for a while
+		if n := b.client.Status().Counts.Beats - before; n != 1 {
+			t.Errorf("%d beats", n)
+		}
+	})
+}
+
 func TestASilentServerIsLeftWithinAQuarterOfALease(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		_, l := held(t, b.s)

@@ -20,6 +20,7 @@ type Hold struct {
 	lease *Lease
 	kept  bool  // the session beats for it
 	eager bool  // the next extension gives a signal
+	sent  bool  // the beat under way checks it
 	err   error // why the place cannot be held
 
 	checked clock.Instant // when the latest beat that has checked it began
@@ -92,7 +93,7 @@ func (h *Hold) Keep() {
 	}
 	h.kept = true
 	if h.lease == nil || !h.lease.Valid() {
-		h.s.beatSoon = true
+		h.beatSoon()
 	}
 	notify.Signal(h.s.wake)
 }
@@ -105,13 +106,19 @@ func (h *Hold) Release() {
 	h.s.holds = without(h.s.holds, h)
 }
 
-// Renew asks for a beat at once, and for a signal when the lease is extended.
+// Renew asks for a beat at once, and for a signal when the lease is extended. A beat that is under
+// way and checks the place is enough.
 func (h *Hold) Renew() {
 	h.s.mu.Lock()
 	defer h.s.mu.Unlock()
-	h.kept, h.eager, h.s.beatSoon = true, true, true
+	h.kept, h.eager = true, true
+	h.beatSoon()
 	notify.Signal(h.s.wake)
 }
+
+// beatSoon asks for a beat at once, if none is under way that checks the place. The caller holds
+// s.mu.
+func (h *Hold) beatSoon() { h.s.beatSoon = h.s.beatSoon || !h.sent }
 
 // Err returns why the place cannot be held: zk.ErrNoNode when its znode is gone, zk.ErrNoAuth when
 // its ACL or that of the heartbeat forbids what is needed.

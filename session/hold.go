@@ -116,9 +116,9 @@ func (h *Hold) Renew() {
 	notify.Signal(h.s.wake)
 }
 
-// beatSoon asks for a beat at once, if none is under way that checks the place. The caller holds
-// s.mu.
-func (h *Hold) beatSoon() { h.s.beatSoon = h.s.beatSoon || !h.sent }
+// beatSoon asks for a beat at once, if none is under way that can extend the lease. The caller
+// holds s.mu.
+func (h *Hold) beatSoon() { h.s.beatSoon = h.s.beatSoon || !h.sent || !h.seen() }
 
 // Err returns why the place cannot be held: zk.ErrNoNode when its znode is gone, zk.ErrNoAuth when
 // its ACL or that of the heartbeat forbids what is needed.

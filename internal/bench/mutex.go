@@ -59,8 +59,8 @@ func zkLock(b *bare, path string) acquirer {
 	}
 }
 
-// floorLock sends the fewest requests that a lock can do with: it makes a znode, lists, watches the
-// one before, and deletes. It relies on it that nobody fails or gives up.
+// floorLock is a lock without protection: it makes a znode, lists, watches the one before, and
+// deletes. It works only if nobody fails or gives up.
 func floorLock(b *bare, path string) (acquirer, error) {
 	_, err := b.Create(path, nil, 0, zk.WorldACL(zk.PermAll))
 	if err != nil && !errors.Is(err, zk.ErrNodeExists) {

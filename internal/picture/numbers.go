@@ -19,7 +19,7 @@ func numbers(page string) (string, error) {
 	if len(last) < 5 {
 		return "", fmt.Errorf("a row of crashes is %q", last)
 	}
-	return wrapped("On a real ensemble of three servers, a hand-over takes %s times as long as ZooKeeper itself needs to delete a "+
+	return wrapped("On a real ensemble of three servers, a hand-over after a rest takes %s times as long as ZooKeeper itself needs to delete a "+
 		"znode and to tell another client of it (medians, %s to %s candidates). With zk.Lock it takes %s times as "+
 		"long. After `kill -9` the next one leads after %s D (median of %s), or %s D (the slowest), with D = %s. "+
 		"`make bench` has measured this: see [performance](recipe/docs/performance.md).",

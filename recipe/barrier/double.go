@@ -72,7 +72,7 @@ func (d *Double) Enter(ctx context.Context) (*Round, error) {
 	l := life.Begin(context.WithoutCancel(ctx), d.client, "double barrier", d.path, d.cfg.ID)
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(l.Context(), func() { cancel(context.Cause(l.Context())) })()
+	defer life.EndWith(l.Context(), cancel)()
 	for {
 		s, err := d.client.Session(waiting)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/recipe"
+	"github.com/zkrecipe/zkrecipe/recipe/internal/life"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
 	"github.com/zkrecipe/zkrecipe/session"
 )
@@ -19,8 +20,8 @@ var errGone = errors.New("group: own znode is gone")
 
 // run keeps the member listed until the membership is over.
 func (m *Member) run() {
-	unbind := context.AfterFunc(m.life.Context(), func() {
-		m.quit(&recipe.EndedError{Reason: recipe.ReasonClosed, Err: context.Cause(m.life.Context())})
+	unbind := life.EndWith(m.life.Context(), func(cause error) {
+		m.quit(&recipe.EndedError{Reason: recipe.ReasonClosed, Err: cause})
 	})
 	defer m.over(unbind)
 	for m.ctx.Err() == nil {

@@ -1,9 +1,13 @@
 package lock_test
 
 import (
+	"context"
+	"math"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -128,6 +132,39 @@ func TestWhoIsFirstAndDoesNotHoldYetIsAskedToo(t *testing.T) {
 		}
 		h := <-next
 		b.revoked(h)
+		release(t, h)
+	})
+}
+
+// The numbers have run out, so a list asks for the age of each. Some have gone by then.
+func TestARevocationEndsWhileOthersJoinAndGiveUp(t *testing.T) {
+	onStage(t, zktest.Config{Latency: time.Millisecond}, func(t *testing.T, s *stage) {
+		shared.Must(t, s.Admin().EnsurePath(t.Context(), stagePath, nil))
+		s.StartSequence(stagePath, math.MaxInt32)
+		holder, others := s.process("holds"), s.process("others")
+		h := holder.acquire()
+		busy, stop := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for range 30 {
+			all.Go(func() { _, _ = others.Acquire(busy) })
+		}
+		for i := range 8 {
+			all.Go(func() {
+				for await.Sleep(time.Duration(i) * 7 * time.Millisecond); busy.Err() == nil; {
+					brief, cancel := context.WithTimeout(busy, 60*time.Millisecond)
+					_, _ = others.Acquire(brief)
+					cancel()
+				}
+			})
+		}
+		await.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.process("asks").Revoke(ctx); err != nil {
+			t.Error(err)
+		}
+		stop()
+		all.Wait()
 		release(t, h)
 	})
 }

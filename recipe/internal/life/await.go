@@ -33,7 +33,7 @@ func Await[T any](ctx context.Context, l *Life, win func(context.Context, *Failu
 	waiting, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(context.Canceled)
 	for _, end := range []context.Context{ctx, l.client.Context()} {
-		defer endWith(end, cancel)()
+		defer EndWith(end, cancel)()
 	}
 	type result struct {
 		won T

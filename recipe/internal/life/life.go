@@ -29,14 +29,14 @@ type Life struct {
 func Begin(ctx context.Context, client *session.Client, kind, path, id string) *Life {
 	l := &Life{client: client, clock: clock.From(client.Context()), left: client.KeepOpen(kind + " " + path + " (" + id + ")")}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
-	l.unbind = endWith(client.Context(), l.cancel)
+	l.unbind = EndWith(client.Context(), l.cancel)
 	return l
 }
 
-// endWith calls cancel when ctx ends, with its cause. If ctx has ended already, that is done before
-// endWith returns: what begins while the client is closed must not send a request, because nobody
+// EndWith calls cancel when ctx ends, with its cause. If ctx has ended already, that is done before
+// EndWith returns: what begins while the client is closed must not send a request, because nobody
 // may wait for it.
-func endWith(ctx context.Context, cancel context.CancelCauseFunc) (stop func() bool) {
+func EndWith(ctx context.Context, cancel context.CancelCauseFunc) (stop func() bool) {
 	if ctx.Err() != nil {
 		cancel(context.Cause(ctx))
 	}

@@ -211,35 +211,45 @@ func (p *Place) number() int64 {
 
 // Order picks out the names that stand in the line and puts them in order, first to last. Age and
 // number are the same order, as long as the server has numbers left; after that Order asks for
-// everybody's age. One that has gone since it was listed counts as the oldest of its number: its
-// lease may run still, or it was a writer and is a reader now. Newer servers do not tell the age of
-// a znode without READ on it. Such a znode may be ahead, too, so it counts as the oldest of its
-// number. If the server had no number left for it, it counts as older than all that can be read.
-// Two candidates that hide from each other there may wait for each other, until the session of one
-// ends.
+// everybody's age, and leaves out those who have gone. Newer servers do not tell the age of a znode
+// without READ on it. Such a znode may be ahead, so it counts as the oldest of its number. If the
+// server had no number left for it, it counts as older than all that can be read. Two candidates
+// that hide from each other there may wait for each other, until the session of one ends.
 func Order(ctx context.Context, s *session.Session, dir string, children []string) ([]Name, error) {
+	names, err := order(ctx, s, dir, children)
+	return slices.DeleteFunc(names, func(n Name) bool { return n.gone }), err
+}
+
+// order is Order for one who takes a place. It keeps those who have gone since they were listed:
+// the lease of one may run still, or it was a writer and is a reader now. They count as the first
+// of all, because nobody can tell their age.
+func order(ctx context.Context, s *session.Session, dir string, children []string) ([]Name, error) {
 	names := Sort(children)
 	if !Ambiguous(names) {
 		return names, nil
 	}
-	var hidden, known []Name
+	var gone, hidden, known []Name
 	for _, n := range names {
 		stat, ok, err := s.Exists(ctx, dir+"/"+n.Full)
 		switch {
 		case errors.Is(err, zk.ErrNoAuth) && number(n) == noNumber:
 			hidden = append(hidden, n)
 			continue
-		case errors.Is(err, zk.ErrNoAuth), err == nil && !ok:
+		case errors.Is(err, zk.ErrNoAuth):
 			n.Czxid = oldest
 		case err != nil:
 			return nil, err
+		case !ok:
+			n.gone = true
+			gone = append(gone, n)
+			continue
 		default:
 			n.Czxid = stat.Czxid
 		}
 		known = append(known, n)
 	}
 	slices.SortFunc(known, Compare)
-	return append(hidden, known...), nil
+	return slices.Concat(gone, hidden, known), nil
 }
 
 // oldest is a czxid before that of every znode in a line: the path itself was created before them.

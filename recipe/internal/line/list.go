@@ -67,19 +67,24 @@ func (at where) names(ctx context.Context, c clock.Clock) (r reading, err error)
 	if err != nil {
 		return reading{}, err
 	}
-	names, err := Order(ctx, at.s, at.dir, children)
-	return reading{names: names, stat: stat, at: c.Now()}, err // not earlier: Order leaves out those who have gone since
+	names, err := order(ctx, at.s, at.dir, children)
+	return reading{names: names, stat: stat, at: c.Now()}, err
 }
 
 // List returns the names in a line, first to last, as one server sees them. A path that is missing
 // has none.
 func List(ctx context.Context, s *session.Session, dir string) ([]Name, error) {
-	children, _, err := s.Children(ctx, dir)
-	if errors.Is(err, zk.ErrNoNode) {
-		return nil, nil
-	}
+	children, err := list(ctx, s, dir)
 	if err != nil {
 		return nil, err
 	}
 	return Order(ctx, s, dir, children)
+}
+
+func list(ctx context.Context, s *session.Session, dir string) ([]string, error) {
+	children, _, err := s.Children(ctx, dir)
+	if errors.Is(err, zk.ErrNoNode) {
+		return nil, nil
+	}
+	return children, err
 }

@@ -45,6 +45,7 @@ type Name struct {
 
 	downgrades   bool // its holder may become a reader with the same number
 	afterReaders bool // for a reader: other readers stand before this writer
+	gone         bool // it has gone since it was listed: see order
 }
 
 // Parse reads the name of a child of the path. It is not ok for a child that does not stand in the
@@ -176,9 +177,9 @@ func Twin(me string, names []Name) bool {
 }
 
 // Ahead returns who stands before the name me in a sorted list, first to last. It is not ok when me
-// is not in the list: then the list tells nothing about our place.
+// is not in the list, or has gone: then the list tells nothing about our place.
 func Ahead(me string, sorted []Name) (ahead []Name, ok bool) {
-	i := slices.IndexFunc(sorted, func(n Name) bool { return n.Full == me })
+	i := slices.IndexFunc(sorted, func(n Name) bool { return n.Full == me && !n.gone })
 	if i < 0 {
 		return nil, false
 	}

@@ -135,6 +135,10 @@ func TestAhead(t *testing.T) {
 			t.Errorf("Ahead(%q, %q) = %q, %v; want %q, %v", c.me, c.children, names, ok, c.want, c.ok)
 		}
 	}
+	gone := Name{Full: "me-0000000001", Seq: 1, gone: true}
+	if ahead, ok := Ahead(gone.Full, []Name{gone}); ok {
+		t.Errorf("one that has gone has %v ahead", ahead)
+	}
 }
 
 func TestTheOrderDoesNotDependOnTheServers(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/internal/clock"
+	"github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
@@ -75,4 +76,55 @@ func TestTheNumberThatComesAfterAllNumbersIsNotTheFirst(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The one with -1 holds, and the one with 0 joins. The one with 1 joins behind it, and goes while
+// the one with 0 asks for the ages of all. Nobody can tell the age of that one any more. It must
+// not hide the holder.
+func TestOneThatGoesWhileTheLineIsListedHidesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var trap stage.Trap
+		e := zktest.Start(t, zktest.Config{InMemory: true, Latency: time.Millisecond, SequenceWraps: true, Logf: func(string, ...any) {}, OnRequest: trap.Requested})
+		admin, a, b, c := open(t, e, "admin"), open(t, e, "a"), open(t, e, "b"), open(t, e, "c")
+		if err := admin.EnsureNode(t.Context(), "/e", FirstRecord(session.DefaultLease), nil); err != nil {
+			t.Fatal(err)
+		}
+		e.StartSequence("/e", -1)
+		holder := join(t, a, Config{Busy: true})
+		lead(t, holder)
+		behind := make(chan *Place, 1)
+		trap.Set(func(r zktest.Request) bool {
+			if r.Host != "b" || r.Op != zktest.OpMulti {
+				return false
+			}
+			go func() {
+				await.Sleep(time.Millisecond / 2) // the create is carried out
+				e.Host("b").Hold(zktest.ToClient) // but its answer is late
+				p := join(t, c, Config{Busy: true})
+				trap.Set(func(r zktest.Request) bool {
+					if r.Host != "b" || r.Op != zktest.OpExists {
+						return false
+					}
+					go func() {
+						e.Host("b").Hold(zktest.ToServer)
+						if err := p.Leave(t.Context()); err != nil {
+							t.Error(err)
+						}
+						e.Host("b").Heal()
+						behind <- p
+					}()
+					return true
+				})
+				e.Host("b").Heal()
+			}()
+			return true
+		})
+		own := join(t, b, Config{Busy: true})
+		if last := <-behind; own.number() != 0 || last.number() != 1 {
+			t.Fatalf("it joins as %s", own.Name())
+		}
+		if len(own.ahead) == 0 || own.ahead[len(own.ahead)-1].Full != holder.Name() {
+			t.Errorf("%s holds; ahead are %v", holder.Name(), own.ahead)
+		}
+	})
 }

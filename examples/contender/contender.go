@@ -226,7 +226,7 @@ func (p *program) refuse(command string, held bool) {
 	case command == "acquire":
 		why = "it is held or asked for already"
 	case held:
-		why = "only one lock that is held for writing can be"
+		why = fmt.Sprintf("it is no lock held for writing; want -recipe write, one -path, and no downgrade before (-recipe is %s, -path is %s)", p.recipe, p.Path)
 	}
 	p.out.Fail(fmt.Errorf("cannot %s: %s", command, why))
 }

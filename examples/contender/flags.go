@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,8 +44,10 @@ func newProgram() *program {
 	f.StringVar(&p.style, "style", "curator", "how the znode is named: `curator|kazoo`")
 	f.DurationVar(&p.hold, "hold", 0, "how long to hold it; 0: until told")
 	f.Func("rest", "time between a release and the next acquisition\n(default until told if -hold is 0, else none)", func(s string) (err error) {
-		p.rest, err = time.ParseDuration(s)
-		return err
+		if p.rest, err = time.ParseDuration(s); err != nil || p.rest < 0 {
+			return errors.New("want a time from 0 to 24h, such as 10ms")
+		}
+		return nil
 	})
 	f.IntVar(&p.size, "size", 2, "how many permits a semaphore has; 0: as many as its path says")
 	f.IntVar(&p.permits, "permits", 1, "how many permits to hold at once")
@@ -66,7 +69,7 @@ func (p *program) check() error {
 		return fmt.Errorf("-style is %q; want %s, the only one of a semaphore", p.style, lock.StyleCurator)
 	case p.hold < 0 || p.hold > 24*time.Hour:
 		return fmt.Errorf("-hold is %v; want 0 to 24h", p.hold)
-	case p.rest < untilTold || p.rest > 24*time.Hour:
+	case p.rest > 24*time.Hour:
 		return fmt.Errorf("-rest is %v; want 0 to 24h", p.rest)
 	case p.size < 0 || p.size > 4096:
 		return fmt.Errorf("-size is %d; want 1 to 4096, or 0 for that of the path", p.size)
@@ -76,6 +79,8 @@ func (p *program) check() error {
 		return fmt.Errorf("-permits is %d; want 1 with -try, and for a lock", p.permits)
 	case strings.Contains(p.Path, ",") && (p.try || p.recipe == "semaphore"):
 		return fmt.Errorf("-path is %q; want one path with -try, and for a semaphore", p.Path)
+	case len(slices.Compact(slices.Sorted(strings.SplitSeq(p.Path, ",")))) < 1+strings.Count(p.Path, ","):
+		return fmt.Errorf("-path is %q; want each path once", p.Path)
 	case p.times < 0:
 		return fmt.Errorf("-times is %d; want 0 or more", p.times)
 	case p.beat < 100*time.Microsecond || p.beat > time.Hour:

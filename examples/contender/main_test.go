@@ -238,19 +238,33 @@ func TestServersThatDoNotAnswerDoNotHoldUpTheExit(t *testing.T) {
 	waiter.leaves()
 }
 
+// With -hold 100ms and -beat 40ms there are three beats in a round, on a slow machine a few more, and
+// with the default of -beat ten.
 func TestRoundsAreCounted(t *testing.T) {
+	const rest, most = 30 * time.Millisecond, 6
 	e := servers(t)
-	c := start(t, e, "c", "-hold", "10ms", "-rest", "1ms", "-times", "5")
+	c := start(t, e, "c", "-hold", "100ms", "-rest", rest.String(), "-beat", "40ms", "-times", "5")
 	c.wait("left")
 	c.leaves()
-	n := 0
+	var rounds, beats int
+	var released int64
 	for _, text := range c.Lines() {
-		if parseLine(t, text).Event == "released" {
-			n++
+		switch l := parseLine(t, text); l.Event {
+		case "waiting":
+			if d := time.Duration(l.T - released); rounds > 0 && d < rest {
+				t.Errorf("it asks again after %v", d)
+			}
+		case "beat":
+			beats++
+		case "released":
+			rounds, released = rounds+1, l.T
 		}
 	}
-	if n != 5 {
-		t.Errorf("released %d times", n)
+	if rounds != 5 {
+		t.Errorf("released %d times", rounds)
+	}
+	if beats == 0 || beats > most*rounds {
+		t.Errorf("%d beats in %d rounds", beats, rounds)
 	}
 }
 
@@ -269,10 +283,10 @@ func TestAUserOfTheServersGetsTheLock(t *testing.T) {
 
 func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 	for _, args := range [][]string{
-		{"-recipe", "sword"}, {"-hold", "-1s"}, {"-rest", "x"}, {"-times", "-1"}, {"-beat", "0"}, {"-style", "zoo"},
+		{"-recipe", "sword"}, {"-hold", "-1s"}, {"-rest", "x"}, {"-rest", "-1ns"}, {"-times", "-1"}, {"-beat", "0"}, {"-style", "zoo"},
 		{"-recipe", "semaphore", "-style", "kazoo"}, {"-recipe", "semaphore", "-size", "-1"}, {"-recipe", "semaphore", "-size", "4097"},
 		{"-recipe", "semaphore", "-permits", "0"}, {"-recipe", "semaphore", "-permits", "2", "-try"}, {"-permits", "2"},
-		{"-recipe", "semaphore", "-path", "/a,/b"}, {"-path", "/a,/b", "-try"}, {"-path", "/a,"},
+		{"-recipe", "semaphore", "-path", "/a,/b"}, {"-path", "/a,/b", "-try"}, {"-path", "/a,"}, {"-path", "/a,/b,/a"},
 		{"-lease", "1h"}, {"-path", "l"}, {"-zk", "a:b:c"}, {"more"},
 	} {
 		p := proc.Start(t, exe, args...)

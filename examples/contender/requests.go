@@ -15,7 +15,8 @@ type request func(context.Context) error
 // it.
 func (p *program) request(name string, do request) {
 	if do == nil {
-		p.out.Fail(fmt.Errorf("cannot %s: -recipe is %s", name, p.recipe))
+		want := map[string]string{"revoke": "lock, read or write", "resize": "semaphore"}[name]
+		p.out.Fail(fmt.Errorf("cannot %s: -recipe is %s; want %s", name, p.recipe, want))
 		return
 	}
 	select {

@@ -160,3 +160,13 @@ func TestArgumentsAreChecked(t *testing.T) {
 		t.Errorf("All with a nil lock: %v", err)
 	}
 }
+
+func TestTheDeadlineIsWhenTheLeaseEnds(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		h := s.process("a").acquire()
+		if until, remaining := time.Until(h.Deadline()), h.Remaining(); remaining <= 0 || (until-remaining).Abs() > time.Millisecond {
+			t.Errorf("the deadline is in %v; the lease runs for %v", until, remaining)
+		}
+		release(t, h)
+	})
+}

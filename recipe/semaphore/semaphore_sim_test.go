@@ -192,3 +192,15 @@ func TestAPermitWakesOneOfAHundred(t *testing.T) {
 		}
 	})
 }
+
+func TestTheDeadlineIsWhenTheLeaseEnds(t *testing.T) {
+	onStage(t, 1, zktest.Config{}, func(t *testing.T, s *stage) {
+		h := s.process("a").acquire()
+		if until, remaining := time.Until(h.Deadline()), h.Remaining(); remaining <= 0 || (until-remaining).Abs() > time.Millisecond {
+			t.Errorf("the deadline is in %v; the lease runs for %v", until, remaining)
+		}
+		if err := h.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -238,8 +238,8 @@ func TestServersThatDoNotAnswerDoNotHoldUpTheExit(t *testing.T) {
 	waiter.leaves()
 }
 
-// With -hold 100ms and -beat 40ms there are three beats in a round, on a slow machine a few more, and
-// with the default of -beat ten.
+// With -hold 100ms and -beat 40ms there are three beats in a round, on a slow machine a few more.
+// With the default of -beat there are ten.
 func TestRoundsAreCounted(t *testing.T) {
 	const rest, most = 30 * time.Millisecond, 6
 	e := servers(t)

@@ -2,7 +2,6 @@ package lock_test
 
 import (
 	"context"
-	"math"
 	"reflect"
 	"slices"
 	"sync"
@@ -136,13 +135,15 @@ func TestWhoIsFirstAndDoesNotHoldYetIsAskedToo(t *testing.T) {
 	})
 }
 
-// The numbers have run out, so a list asks for the age of each. Some have gone by then.
+// Somebody has copied a znode to the end of the line, so a list asks for the age of each. Some have
+// gone by then.
 func TestARevocationEndsWhileOthersJoinAndGiveUp(t *testing.T) {
 	onStage(t, zktest.Config{Latency: time.Millisecond}, func(t *testing.T, s *stage) {
 		shared.Must(t, s.Admin().EnsurePath(t.Context(), stagePath, nil))
-		s.StartSequence(stagePath, math.MaxInt32)
-		holder, others := s.process("holds"), s.process("others")
-		h := holder.acquire()
+		for _, guid := range []string{"a0000000", "b0000000"} {
+			shared.Must(t, s.Admin().EnsurePath(t.Context(), stagePath+"/_c_"+guid+"-0000-4000-8000-000000000000-__WRIT__0000999999", nil))
+		}
+		h, others := s.rw("holds").acquire(writing), s.rw("others").Write()
 		busy, stop := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		for range 30 {
@@ -160,7 +161,7 @@ func TestARevocationEndsWhileOthersJoinAndGiveUp(t *testing.T) {
 		await.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := s.process("asks").Revoke(ctx); err != nil {
+		if err := s.rw("asks").Write().Revoke(ctx); err != nil {
 			t.Error(err)
 		}
 		stop()

@@ -48,11 +48,11 @@
 //     crash, if at most 16 sessions hold permits. With more, those who wait listen to 16 of them at
 //     a time, for 2 D each. A session that has expired needs 4.25 s (17/16 D) after that.
 //   - Cost. A free permit wakes one waiter. When that one leaves the front of the line, two or
-//     three others get events, because the line moves up. What these ask for does not grow with the number of waiters. Besides that,
-//     each waiter makes a small read about every 3/4 D, or every D/4 near the front, which tells
-//     whether one ahead is still there. If not, it also reads the record of the line. A session
-//     that holds a permit, or is first or second in line, writes to the quorum 4 times per D, for
-//     up to some 3,000 permits.
+//     three others get events, because the line moves up. What these ask for does not grow with the
+//     number of waiters. Besides that, each waiter makes a small read about every 3/4 D, or every
+//     D/4 near the front, which tells whether one ahead is still there. If not, it also reads the
+//     record of the line. A session that holds a permit, or is first or second in line, writes to
+//     the quorum 4 times per D, for up to some 3,000 permits.
 //
 // The assumptions are those of package election: writes are linearizable, as ZooKeeper promises;
 // the rates of the clocks differ by less than 6 %, and one of a machine's clocks runs while it is

@@ -220,9 +220,9 @@ func Order(ctx context.Context, s *session.Session, dir string, children []strin
 	return slices.DeleteFunc(names, func(n Name) bool { return n.gone }), err
 }
 
-// order is Order for one who takes a place. It keeps those who have gone since they were listed:
-// the lease of one may run still, or it was a writer and is a reader now. They count as the first
-// of all, because nobody can tell their age.
+// order is Order for one who takes a place. It keeps writers that have gone since they were listed,
+// because each may be a reader by now. They count as the first of all, because nobody can tell
+// their age. For the others that have gone, a place waits as for any number that is missing.
 func order(ctx context.Context, s *session.Session, dir string, children []string) ([]Name, error) {
 	names := Sort(children)
 	if !Ambiguous(names) {
@@ -240,8 +240,9 @@ func order(ctx context.Context, s *session.Session, dir string, children []strin
 		case err != nil:
 			return nil, err
 		case !ok:
-			n.gone = true
-			gone = append(gone, n)
+			if n.gone = true; n.downgrades && number(n) != noNumber {
+				gone = append(gone, n)
+			}
 			continue
 		default:
 			n.Czxid = stat.Czxid

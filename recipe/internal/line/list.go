@@ -74,17 +74,12 @@ func (at where) names(ctx context.Context, c clock.Clock) (r reading, err error)
 // List returns the names in a line, first to last, as one server sees them. A path that is missing
 // has none.
 func List(ctx context.Context, s *session.Session, dir string) ([]Name, error) {
-	children, err := list(ctx, s, dir)
-	if err != nil {
-		return nil, err
-	}
-	return Order(ctx, s, dir, children)
-}
-
-func list(ctx context.Context, s *session.Session, dir string) ([]string, error) {
 	children, _, err := s.Children(ctx, dir)
 	if errors.Is(err, zk.ErrNoNode) {
 		return nil, nil
 	}
-	return children, err
+	if err != nil {
+		return nil, err
+	}
+	return Order(ctx, s, dir, children)
 }

@@ -359,11 +359,7 @@ func (p *Place) gone(name Name, lease time.Duration) {
 // have been there a moment ago, and its lease may run still. It may also have announced its
 // departure since the record was read.
 func (p *Place) listAgain(ctx context.Context) error {
-	children, err := list(ctx, p.s, p.dir)
-	if err != nil {
-		return err
-	}
-	names, err := order(ctx, p.s, p.dir, children)
+	names, err := List(ctx, p.s, p.dir)
 	if err != nil {
 		return err
 	}

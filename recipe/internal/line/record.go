@@ -129,10 +129,13 @@ func (r record) settle(n int64) record {
 func (r record) leave(n int64) record { return r.add(span{n, n}) }
 
 // settleBut is settle for a reader: those of the readers before it that were there when it came may
-// hold still. All others before it are over.
+// hold still. All others before it are over. Nothing is said of those behind it.
 func (r record) settleBut(n int64, except []int64) record {
 	first := r.settled
 	for _, x := range append(slices.Clone(except), n+1) {
+		if x > n+1 {
+			continue
+		}
 		if first < x {
 			r = r.add(span{first, x - 1})
 		}

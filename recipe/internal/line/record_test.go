@@ -196,3 +196,12 @@ func TestMissingAreThoseThatAreNeitherListedNorOver(t *testing.T) {
 		}
 	}
 }
+
+func TestAReaderSaysNothingOfThoseBehindIt(t *testing.T) {
+	r := record{time.Second, Numbers{settled: 1}}.settleBut(3, []int64{2, 5})
+	for n, want := range []bool{true, true, false, true, false, false, false} {
+		if r.Over(int64(n)) != want {
+			t.Errorf("%d is over: %v; want %v (%+v)", n, !want, want, r)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package lock_test
+
+import (
+	"context"
+	"math"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/await"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
+	"github.com/zkrecipe/zkrecipe/session/zktest"
+)
+
+// Servers before 3.6 come from -1 to 0. Whoever has -1 is ahead.
+func TestReadersAndWritersKeepTheirOrderWhenTheNumbersBeginAgain(t *testing.T) {
+	for name, c := range map[string]struct{ first, second bool }{
+		"a reader after a writer": {writing, reading},
+		"a writer after a reader": {reading, writing},
+		"a writer after a writer": {writing, writing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{SequenceWraps: true}, func(t *testing.T, s *stage) {
+				shared.Must(t, s.Admin().EnsurePath(t.Context(), stagePath, nil))
+				s.StartSequence(stagePath, -1)
+				h := s.rw("a").acquire(c.first)
+				next := s.rw("b").begin(c.second)
+				await.Sleep(5 * stageD)
+				select {
+				case <-next:
+					t.Fatal("both hold")
+				default:
+				}
+				release(t, h)
+				release(t, <-next)
+			})
+		})
+	}
+}
+
+// The numbers have run out. While others come behind the heir and give up, a list is never what the
+// line is a moment later. The heir waits for a lease all the same, and not for longer.
+func TestThoseWhoGiveUpBehindTheHeirDoNotHoldItUp(t *testing.T) {
+	for name, c := range map[string]struct{ wraps, heirReads, othersRead bool }{
+		"writers":              {},
+		"readers come":         {othersRead: true},
+		"the heir reads":       {heirReads: true},
+		"negative numbers":     {wraps: true},
+		"negative, heir reads": {wraps: true, heirReads: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{Latency: time.Millisecond, SequenceWraps: c.wraps}, func(t *testing.T, s *stage) {
+				shared.Must(t, s.Admin().EnsurePath(t.Context(), stagePath, nil))
+				s.StartSequence(stagePath, math.MaxInt32)
+				h := s.rw("holds").acquire(writing)
+				heir := s.rw("heir").begin(c.heirReads)
+				s.Eventually("place", func() bool { return len(s.inLine()) > 1 })
+				busy, stop := context.WithCancel(t.Context())
+				var others sync.WaitGroup
+				for i := range 24 {
+					at := s.rw("others" + string(rune('a'+i%4)))
+					l := map[bool]*lock.Lock{reading: at.Read(), writing: at.Write()}[c.othersRead]
+					others.Go(func() {
+						for await.Sleep(time.Duration(i) * 3 * time.Millisecond); busy.Err() == nil; {
+							brief, cancel := context.WithTimeout(busy, 60*time.Millisecond)
+							if h, err := l.Acquire(brief); err == nil {
+								_ = h.Release(busy)
+							}
+							cancel()
+						}
+					})
+				}
+				await.Sleep(time.Second)
+				begun := time.Now()
+				release(t, h)
+				next := <-heir
+				want := session.Outlast(session.DefaultLease) // that of a line without a record
+				if took := time.Since(begun); took > want+stageD/4 {
+					t.Errorf("the heir waited for %v; want %v", took, want)
+				}
+				stop()
+				others.Wait()
+				release(t, next)
+			})
+		})
+	}
+}

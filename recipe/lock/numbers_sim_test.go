@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
@@ -86,4 +88,56 @@ func TestThoseWhoGiveUpBehindTheHeirDoNotHoldItUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The holder has had number 0 since the path was made, and now the numbers have run out. Newer
+// servers give the last number to all, and now and then a negative one.
+func TestTheFirstOfAllNumbersStaysFirst(t *testing.T) {
+	for name, c := range map[string]struct{ first, others bool }{
+		"readers come": {writing, reading}, "writers come": {writing, writing}, "a reader holds": {reading, writing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				h := s.rw("first").acquire(c.first)
+				s.StartSequence(stagePath, math.MaxInt32)
+				at := s.rw("others")
+				l := map[bool]*lock.Lock{reading: at.Read(), writing: at.Write()}[c.others]
+				ctx, stop := context.WithTimeout(t.Context(), 5*stageT)
+				defer stop()
+				var others sync.WaitGroup
+				for range 8 {
+					others.Go(func() {
+						if _, err := l.Acquire(ctx); err == nil {
+							t.Error("another holds beside the first")
+						}
+					})
+				}
+				others.Wait()
+				release(t, h)
+			})
+		})
+	}
+}
+
+// A contender that we may not read stands behind us, and has no number of its own. We may not wait
+// for it, because it waits for us.
+func TestOneThatHidesBehindUsIsNotAhead(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		release(t, s.rw("before").acquire(writing)) // makes the path
+		s.StartSequence(stagePath, math.MaxInt32-2)
+		at := s.rw("first")
+		h := at.acquire(writing)
+		next := s.rw("next").begin(writing)
+		s.Eventually("place", func() bool { return len(s.inLine()) == 2 })
+		hides := shared.Open(t, s.ConnectString(), session.Config{Dial: s.Host("hides").Dial, Auth: []session.Auth{session.Digest("u", "p")}})
+		hidden, err := hides.Session(t.Context())
+		shared.Must(t, err)
+		_, err = hidden.Create(t.Context(), stagePath+"/_c_a0000000-0000-4000-8000-000000000000-__WRIT__", nil,
+			zk.FlagEphemeral|zk.FlagSequence, zk.DigestACL(zk.PermAll, "u", "p"))
+		shared.Must(t, err)
+		reader, err := h.Downgrade(t.Context())
+		shared.Must(t, err)
+		release(t, reader)
+		release(t, <-next)
+	})
 }

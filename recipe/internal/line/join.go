@@ -213,8 +213,9 @@ func (p *Place) number() int64 {
 // number are the same order, as long as the server has numbers left; after that Order asks for
 // everybody's age, and leaves out those who have gone. Newer servers do not tell the age of a znode
 // without READ on it. Such a znode may be ahead, so it counts as the oldest of its number. If the
-// server had no number left for it, it counts as older than all that can be read. Two candidates
-// that hide from each other there may wait for each other, until the session of one ends.
+// server had no number left for it, it counts as older than all others without a number. Two
+// candidates that hide from each other there may wait for each other, until the session of one
+// ends.
 func Order(ctx context.Context, s *session.Session, dir string, children []string) ([]Name, error) {
 	names, err := order(ctx, s, dir, children)
 	return slices.DeleteFunc(names, func(n Name) bool { return n.gone }), err
@@ -250,7 +251,11 @@ func order(ctx context.Context, s *session.Session, dir string, children []strin
 		known = append(known, n)
 	}
 	slices.SortFunc(known, Compare)
-	return slices.Concat(gone, hidden, known), nil
+	first := slices.IndexFunc(known, func(n Name) bool { return number(n) == noNumber })
+	if first < 0 {
+		first = len(known)
+	}
+	return append(gone, slices.Insert(known, first, hidden...)...), nil
 }
 
 // oldest is a czxid before that of every znode in a line: the path itself was created before them.

@@ -121,17 +121,18 @@ func Ours(name string) bool {
 // Compare orders two names by their places in the line: by sequence number, or by age, if that is
 // known and the server has no numbers left. When a writer becomes a reader, its number is there
 // twice for a moment. The reader's znode is young, but its place is right after the writer, before
-// all others. So age says nothing about a reader that has a number. There, the server has come from
-// the first to the second by fewer steps than the other way around.
+// all others. So age says nothing about a reader that has a number. There, a small number comes
+// after a negative one that is near, and before one that is far: an old server counts up to
+// 2147483647, then from -2147483648 to -1, and then from 0 again.
 func Compare(a, b Name) int {
 	x, y := number(a), number(b)
 	aged := a.Czxid != 0 && b.Czxid != 0
-	crossed := aged && (a.Seq < 0) != (b.Seq < 0) // after 2147483647 or -1: the server comes to 0 again
+	crossed := aged && (a.Seq < 0) != (b.Seq < 0)
 	switch {
 	case crossed && !a.Shared && !b.Shared:
 		return cmp.Compare(a.Czxid, b.Czxid)
-	case crossed && x != y:
-		return cmp.Compare(a.Seq-b.Seq, 0) // the nearer of the two ways around, in 32 bits
+	case crossed && max(int64(a.Seq)-int64(b.Seq), int64(b.Seq)-int64(a.Seq)) < far:
+		return cmp.Compare(a.Seq, b.Seq)
 	case x != y:
 		return cmp.Compare(x, y)
 	case x != noNumber && a.Shared != b.Shared:

@@ -141,6 +141,19 @@ func TestAhead(t *testing.T) {
 	}
 }
 
+// Who came first is first, with readers and writers on both sides.
+func TestTheOrderWhereTheNumbersBeginAgain(t *testing.T) {
+	for _, c := range [][2]int32{{-1, 0}, {-5, 3}, {math.MaxInt32 - 3, math.MinInt32}, {0, math.MinInt32}, {7, math.MinInt32 + 2}} {
+		for _, shared := range [][2]bool{{false, false}, {false, true}, {true, false}, {true, true}} {
+			first := Name{Full: "a", Seq: c[0], Shared: shared[0], Czxid: 10}
+			second := Name{Full: "b", Seq: c[1], Shared: shared[1], Czxid: 11}
+			if Compare(first, second) >= 0 || Compare(second, first) <= 0 {
+				t.Errorf("%d comes before %d (readers: %v), but they compare as %d and %d", c[0], c[1], shared, Compare(first, second), Compare(second, first))
+			}
+		}
+	}
+}
+
 func TestTheOrderDoesNotDependOnTheServers(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200 {

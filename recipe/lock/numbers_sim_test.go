@@ -16,7 +16,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// Servers before 3.6 come from -1 to 0. Whoever has -1 is ahead.
+// After -1, a server before 3.6 gives the number 0. The contender with -1 stands before the other.
 func TestReadersAndWritersKeepTheirOrderWhenTheNumbersBeginAgain(t *testing.T) {
 	for name, c := range map[string]struct{ first, second bool }{
 		"a reader after a writer": {writing, reading},

@@ -241,7 +241,8 @@ func order(ctx context.Context, s *session.Session, dir string, children []strin
 		case err != nil:
 			return nil, err
 		case !ok:
-			if n.gone = true; n.downgrades && number(n) != noNumber {
+			if n.downgrades && number(n) != noNumber {
+				n.gone = true
 				gone = append(gone, n)
 			}
 			continue

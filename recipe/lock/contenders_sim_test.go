@@ -159,10 +159,13 @@ func TestARevocationEndsWhileOthersJoinAndGiveUp(t *testing.T) {
 			})
 		}
 		await.Sleep(time.Second)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := s.rw("asks").Write().Revoke(ctx); err != nil {
-			t.Error(err)
+		asks := s.rw("asks").Write()
+		for range 5 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if err := asks.Revoke(ctx); err != nil {
+				t.Error(err)
+			}
+			cancel()
 		}
 		stop()
 		all.Wait()

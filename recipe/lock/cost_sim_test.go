@@ -67,6 +67,10 @@ func TestAnUncontendedLockCostsTwoWrites(t *testing.T) {
 	})
 }
 
+// oneWrite is how long it takes until somebody hears of another's write: four steps through a
+// follower and one for the event, each a millisecond, and sometimes one more for what is under way.
+const oneWrite = 6500 * time.Microsecond
+
 // Many sessions contend for one lock: what an acquisition costs does not depend on how many wait.
 func TestWhatAContendedLockCosts(t *testing.T) {
 	for _, n := range []int{4, 32} {
@@ -106,9 +110,7 @@ func TestWhatAContendedLockCosts(t *testing.T) {
 				if reads := float64(each[zktest.OpGetData]+each[zktest.OpGetChildren2]+each[zktest.OpExists]) / float64(times); reads > 5.5 {
 					t.Errorf("%.2f reads for an acquisition", reads)
 				}
-				// A write through a follower takes four steps and the event one, each a
-				// millisecond.
-				if each := took / time.Duration(times); each > 6500*time.Microsecond {
+				if each := took / time.Duration(times); each > oneWrite {
 					t.Errorf("%v from one acquisition to the next", each)
 				}
 			})
@@ -130,5 +132,36 @@ func TestAHandOverCostsTheSameHoweverManyWait(t *testing.T) {
 			},
 			Joined: func() int { return p.count(lock.EventJoined) },
 		}
+	})
+}
+
+// Sessions that have held nothing for a long time stand in line, and the lock goes from one to the
+// next after moments. Each beats as soon as it is the heir. So its turn costs no request, however
+// many stood ahead of it.
+func TestOneThatHasWaitedForLongBeatsBeforeItsTurn(t *testing.T) {
+	onStage(t, zktest.Config{Latency: time.Millisecond}, func(t *testing.T, s *stage) {
+		const n = 12
+		var waiting []<-chan *lock.Held
+		for i := range n {
+			waiting = append(waiting, s.process(fmt.Sprint(i)).begin())
+			s.Eventually("place in line", func() bool { return len(s.inLine()) == i+1 })
+		}
+		await.Sleep(2 * stageT)
+		for i, got := range waiting[:n-1] {
+			h := <-got
+			await.Sleep(20 * time.Millisecond) // far less than from one beat to the next
+			begun := time.Now()
+			released := make(chan error, 1)
+			go func() { released <- h.Release(t.Context()) }()
+			next := <-waiting[i+1]
+			if took := time.Since(begun); took > oneWrite {
+				t.Errorf("hand-over %d took %v", i, took)
+			}
+			shared.Must(t, <-released)
+			ready := make(chan *lock.Held, 1)
+			ready <- next
+			waiting[i+1] = ready
+		}
+		release(t, <-waiting[n-1])
 	})
 }

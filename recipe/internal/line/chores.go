@@ -11,6 +11,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
 	"github.com/zkrecipe/zkrecipe/internal/notify"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // chores are small reads from time to time. They find what a watch should have told, and what no
@@ -96,6 +97,9 @@ func (c *chores) keeping(p *Place) time.Duration {
 func (c *chores) next(p *Place, now clock.Instant) time.Duration {
 	watched, kept := c.every(p)
 	next := min(c.watched.Add(watched).Until(now), c.kept.Add(kept).Until(now))
+	if before := p.watchedBefore(); before != nil && before.Deleted() {
+		next = 0
+	}
 	if p.unread() {
 		next = min(next, c.own.Until(now))
 	}
@@ -116,6 +120,9 @@ func (c *chores) do(ctx context.Context, p *Place) error {
 		if err = p.askWatched(ctx); err == nil {
 			c.watched = early(now, part, watched)
 		}
+	}
+	if before := p.watchedBefore(); before != nil && before.Deleted() {
+		c.kept = early(now, 1, kept) // due, until it has been done
 	}
 	if err == nil && c.kept.Add(kept).Passed(now) {
 		if err = p.askKept(ctx); err == nil {
@@ -174,8 +181,9 @@ func (p *Place) askWatched(ctx context.Context) error {
 
 // askKept asks about those in the kept list that have no watch: the one before the nearest, the
 // first of the line, and, if readers are ahead, the last writer. They tell how many blocks are
-// ahead, if these are few. The holder reads the record, because it writes it when it leaves. One
-// that is first but waits for a lease reads it to find out whether it still has to.
+// ahead, if these are few. In a busy line a question about the one before the nearest leaves a
+// watch. The holder reads the record, because it writes it when it leaves. One that is first but
+// waits for a lease reads it to find out whether it still has to.
 func (p *Place) askKept(ctx context.Context) error {
 	switch {
 	case len(p.ahead) == 0 && !p.led:
@@ -184,7 +192,10 @@ func (p *Place) askKept(ctx context.Context) error {
 		return p.refresh(ctx)
 	}
 	asked := false // the record
-	err := p.askWhile(ctx, &asked, func() (i int, more bool) { return len(p.ahead) - 2, len(p.ahead) > 1 })
+	err := p.askWhile(ctx, &asked, func() (i int, more bool) {
+		before := p.watchedBefore()
+		return len(p.ahead) - 2, len(p.ahead) > 1 && (before == nil || !before.Armed())
+	})
 	if err == nil {
 		err = p.askWhile(ctx, &asked, func() (i int, more bool) { return 0, len(p.ahead) > listenTo })
 	}
@@ -214,7 +225,7 @@ func (p *Place) askWhile(ctx context.Context, asked *bool, at func() (i int, mor
 // there reports whether a znode of the line still exists. Newer servers do not tell that without
 // READ; then the list of the line tells it.
 func (p *Place) there(ctx context.Context, i int) (bool, error) {
-	stat, ok, err := p.s.Exists(ctx, p.dir+"/"+p.ahead[i].Full)
+	stat, ok, err := p.ask(ctx, i)
 	if errors.Is(err, zk.ErrNoAuth) {
 		if n := p.ahead[i]; i == len(p.ahead)-1 && p.owner == 0 && p.impaired == nil && Ours(n.Full) {
 			p.impair(fmt.Errorf("the znode %s of the candidate ahead cannot be read, so that its session has to expire first: %w", n.Full, err))
@@ -226,4 +237,32 @@ func (p *Place) there(ctx context.Context, i int) (bool, error) {
 		p.owner, p.persistent = stat.EphemeralOwner, stat.EphemeralOwner == 0
 	}
 	return ok, err
+}
+
+// ask reads the Stat of a znode of the line, and whether it exists.
+func (p *Place) ask(ctx context.Context, i int) (stat zk.Stat, ok bool, err error) {
+	path := p.dir + "/" + p.ahead[i].Full
+	if !p.cfg.Busy || i != len(p.ahead)-2 {
+		return p.s.Exists(ctx, path)
+	}
+	if p.watchedBefore() == nil {
+		p.before, p.beforeName = p.s.Watch(path, p.wake), p.ahead[i].Full
+	}
+	_, stat, err = p.before.Get(ctx)
+	if errors.Is(err, zk.ErrNoNode) {
+		return stat, false, nil
+	}
+	return stat, err == nil, err
+}
+
+// watchedBefore returns the watch on the one before the nearest, or nil. Where holders change
+// often, its end mostly means that the nearest holds now. Then this place is the heir. Its session
+// has to beat before its turn comes, or it would have to beat first and be held afterwards. A place
+// that has just joined leaves no such watch, because it would cost a request.
+func (p *Place) watchedBefore() *session.Watch {
+	if i := len(p.ahead) - 2; p.before != nil && (i < 0 || p.ahead[i].Full != p.beforeName) {
+		p.before.Stop()
+		p.before = nil
+	}
+	return p.before
 }

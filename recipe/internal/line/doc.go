@@ -40,5 +40,9 @@
 // znode and deletes the znode ahead: the session never creates another heartbeat, so it cannot
 // beat.
 //
+// In the line of a lock, holders may change every few milliseconds. A place that has waited for
+// some time also watches the one before the nearest. When that one goes, the nearest mostly holds
+// the lock, and this place is the heir. So its session beats before its turn comes.
+//
 // The decisions are one function without a clock, decide; Place carries them out.
 package line

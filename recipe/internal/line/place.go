@@ -79,6 +79,9 @@ type Place struct {
 	persistent bool  // it is not ephemeral, so it stays after the end of its session
 	refused    bool  // we are not permitted to take over from it
 
+	before     *session.Watch // see watchedBefore
+	beforeName string
+
 	departures []departure // that nobody has announced
 	took       string      // the znode that was taken over from last
 	impaired   error
@@ -342,10 +345,14 @@ func (p *Place) noticed() bool {
 }
 
 // gone notes a departure, and forgets those that are over. A writer of another library has no lease
-// to wait for, but it may have become a reader.
+// to wait for, but it may have become a reader. One of ours writes the record when it leaves as it
+// should.
 func (p *Place) gone(name Name, lease time.Duration) {
 	now := p.cfg.Clock.Now()
 	p.departures = slices.DeleteFunc(p.departures, func(d departure) bool { return !d.list && d.over.Reached(now) })
+	if Ours(name.Full) && !p.record.Over(number(name)) {
+		p.version++
+	}
 	switch {
 	case Ours(name.Full):
 		p.departures = append(p.departures, departure{number: number(name), over: now.Add(session.Outlast(lease)), list: name.downgrades})
@@ -406,6 +413,9 @@ func (p *Place) stopNearest() {
 // Drop forgets the place of a session that is over, or of a znode that is gone.
 func (p *Place) Drop() {
 	p.own.Stop()
+	if p.before != nil {
+		p.before.Stop()
+	}
 	p.stopNearest()
 	if p.hold != nil {
 		p.hold.Release()

@@ -16,8 +16,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/stay"
 )
 
-// Set is several locks that are held together, by [All]: all of them, or none. The Set ends when
-// the first of them ends.
+// Set is several locks that are held together, by [All] or [InTurn]: all of them, or none. The Set
+// ends when the first of them ends.
 type Set struct {
 	helds      []*Held
 	ctx, drain setContext
@@ -31,9 +31,9 @@ type Set struct {
 // ctx and the errors are those of [Lock.Acquire]; on an error nothing is held. There is no nesting:
 // under the context of a Held of one of the locks it returns [ErrNested] or [ErrUpgrade]. If
 // somebody takes locks one by one with another library, a deadlock is possible: one of those waits
-// for ours, and ours wait for another.
+// for ours, and ours wait for another. [InTurn] is for such lines.
 func All(ctx context.Context, locks ...*Lock) (*Set, error) {
-	if err := checkAll(ctx, locks); err != nil {
+	if err := checkAll(ctx, "All", locks); err != nil {
 		return nil, err
 	}
 	l := life.Begin(context.WithoutCancel(ctx), locks[0].client, "locks from", locks[0].path, locks[0].cfg.ID)
@@ -67,20 +67,21 @@ func All(ctx context.Context, locks ...*Lock) (*Set, error) {
 	})
 }
 
-func checkAll(ctx context.Context, locks []*Lock) error {
+// checkAll checks what All or InTurn was given.
+func checkAll(ctx context.Context, who string, locks []*Lock) error {
 	if len(locks) == 0 {
-		return errors.New("lock: All was given no locks")
+		return fmt.Errorf("lock: %s was given no locks", who)
 	}
 	paths := map[string]bool{}
 	for i, l := range locks {
 		if l == nil {
-			return fmt.Errorf("lock: All was given a nil lock, number %d of %d", i+1, len(locks))
+			return fmt.Errorf("lock: %s was given a nil lock, number %d of %d", who, i+1, len(locks))
 		}
 		if l.client != locks[0].client {
-			return errors.New("lock: All was given locks of several clients; want one, because all or none are held")
+			return fmt.Errorf("lock: %s was given locks of several clients; want one, because all or none are held", who)
 		}
 		if paths[l.path] {
-			return fmt.Errorf("lock: All was given two locks at %s", l.path)
+			return fmt.Errorf("lock: %s was given two locks at %s", who, l.path)
 		}
 		paths[l.path] = true
 		h, err := l.nested(ctx)

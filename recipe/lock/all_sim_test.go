@@ -193,6 +193,9 @@ func TestWhatAllIsGivenIsChecked(t *testing.T) {
 			if _, err := lock.All(t.Context(), ls...); err == nil {
 				t.Error(fmt.Sprint(i, " is taken"))
 			}
+			if _, err := lock.InTurn(t.Context(), ls...); err == nil {
+				t.Error(fmt.Sprint(i, " is taken in turn"))
+			}
 		}
 	})
 }

@@ -203,6 +203,30 @@ func ExampleAll() {
 	// true true <nil>
 }
 
+// Programs with Curator's InterProcessMultiLock take the locks of two accounts, the smaller number
+// first. So does this one.
+func ExampleInTurn() {
+	client, done := example()
+	defer done()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	one, err := lock.New(client, "/accounts/1", lock.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	two, err := lock.New(client, "/accounts/2", lock.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	set, err := lock.InTurn(ctx, one, two)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer set.Release(ctx)
+	fmt.Println(set.Valid(), len(set.Held()))
+	// Output: true 2
+}
+
 // What happens is told in order.
 func ExampleEvent() {
 	client, done := example()

@@ -76,11 +76,34 @@ func (p *Program) Parse(args []string) error {
 	if !asked {
 		p.Session.Lease = min(p.Session.Lease, p.Session.Timeout/2)
 	}
-	return Mistake(cmp.Or(err,
+	return Mistake(cmp.Or(p.explained(err),
 		credential("auth", p.auth, func(user, password string) {
 			p.Session.Auth = []session.Auth{session.Digest(user, password)}
 		}),
 		credential("sasl", p.sasl, func(user, password string) { p.Session.SASL = session.SASLDigest(user, password) })))
+}
+
+// explained says what a flag takes if its value was no such thing.
+func (p *Program) explained(err error) error {
+	if err == nil {
+		return nil
+	}
+	text, bad := strings.CutSuffix(err.Error(), "parse error")
+	p.Flags.VisitAll(func(f *flag.Flag) {
+		value, typed := f.Value.(flag.Getter)
+		if !bad || !typed || !strings.HasSuffix(text, "-"+f.Name+": ") {
+			return
+		}
+		switch value.Get().(type) {
+		case time.Duration:
+			err = errors.New(text + "want a time such as 250ms or 2m")
+		case int:
+			err = errors.New(text + "want a whole number")
+		case bool:
+			err = errors.New(text + "want true or false")
+		}
+	})
+	return err
 }
 
 // credential calls use with the user and the password of a flag, if it is set. The error has no

@@ -67,6 +67,22 @@ func TestWithoutTheFlagItGrantsTheTimeoutAskedFor(t *testing.T) {
 	}
 }
 
+func TestABadValueIsToldWithWhatTheFlagTakes(t *testing.T) {
+	for _, c := range []struct{ flag, value, want string }{
+		{"lease", "5", `invalid value "5" for flag -lease: want a time such as 250ms or 2m`},
+		{"times", "many", `invalid value "many" for flag -times: want a whole number`},
+		{"try", "maybe", `invalid boolean value "maybe" for -try: want true or false`},
+		{"unknown", "1", "flag provided but not defined: -unknown"},
+	} {
+		p := New("example", "/example", time.Second, time.Second/2)
+		p.Flags.Int("times", 0, "")
+		p.Flags.Bool("try", false, "")
+		if err := p.Parse([]string{"-" + c.flag + "=" + c.value}); err == nil || err.Error() != c.want {
+			t.Errorf("error %v; want %s", err, c.want)
+		}
+	}
+}
+
 func TestTheFlagNamesAnEnsemble(t *testing.T) {
 	p := parsed(t, "-zk", "127.0.0.1:1")
 	_ = p.Run(t.Context(), func(ctx context.Context) error {
@@ -93,7 +109,7 @@ func TestTheExitCodeTellsMistakesFromFailures(t *testing.T) {
 		{"", failed, nil, 2, "example: failed\n"},
 		{"", nil, Mistake(failed), 2, "example: failed\n"},
 		{"stray", nil, nil, 2, "example: unexpected argument \"stray\"; want flags only\n"},
-		{"-timeout soon", nil, nil, 2, "example: invalid value \"soon\" for flag -timeout: parse error\n"},
+		{"-timeout soon", nil, nil, 2, "example: invalid value \"soon\" for flag -timeout: want a time such as 250ms or 2m\n"},
 	} {
 		var stderr bytes.Buffer
 		p := New("example", "/example", time.Second, 0)

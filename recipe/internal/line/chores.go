@@ -27,9 +27,10 @@ func (c *chores) begin(p *Place, clk clock.Clock) {
 	watched, kept := c.every(p)
 	now, part := clk.Now(), clk.Random()
 	c.watched, c.kept = early(now, part, watched), early(now, part, kept)
-	if p.cfg.Busy && len(p.ahead) == 0 && len(p.departures) > 0 {
+	if len(p.ahead) == 0 && len(p.departures) > 0 {
 		// A number is missing. Perhaps a writer has become a reader, which uses up a number. Only
-		// afterwards can it write into the record that nobody has that number.
+		// afterwards can it write into the record that nobody has that number. Or a session has
+		// left all its places at once.
 		c.keepSoon(p)
 	}
 }
@@ -174,7 +175,9 @@ func (p *Place) askWatched(ctx context.Context) error {
 		if err != nil || there {
 			return err
 		}
-		p.departed()
+		if err := p.departed(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -192,10 +195,7 @@ func (p *Place) askKept(ctx context.Context) error {
 		return p.refresh(ctx)
 	}
 	asked := false // the record
-	err := p.askWhile(ctx, &asked, func() (i int, more bool) {
-		before := p.watchedBefore()
-		return len(p.ahead) - 2, len(p.ahead) > 1 && (before == nil || !before.Armed())
-	})
+	err := p.askWhile(ctx, &asked, func() (i int, more bool) { return len(p.ahead) - 2, len(p.ahead) > 1 })
 	if err == nil {
 		err = p.askWhile(ctx, &asked, func() (i int, more bool) { return 0, len(p.ahead) > listenTo })
 	}
@@ -239,26 +239,40 @@ func (p *Place) there(ctx context.Context, i int) (bool, error) {
 	return ok, err
 }
 
-// ask reads the Stat of a znode of the line, and whether it exists.
+// ask reads the Stat of a znode of the line, and whether it exists. It leaves a watch on the one
+// before the nearest, if there should be one. A watch that is there proves nothing, so it asks
+// nevertheless.
 func (p *Place) ask(ctx context.Context, i int) (stat zk.Stat, ok bool, err error) {
 	path := p.dir + "/" + p.ahead[i].Full
-	if !p.cfg.Busy || i != len(p.ahead)-2 {
+	if i != len(p.ahead)-2 || !p.cfg.Busy || p.shared {
 		return p.s.Exists(ctx, path)
 	}
-	if p.watchedBefore() == nil {
-		p.before, p.beforeName = p.s.Watch(path, p.wake), p.ahead[i].Full
+	before := p.watchedBefore()
+	if before == nil {
+		before = p.s.Watch(path, p.wake)
+		p.before, p.beforeName = before, p.ahead[i].Full
 	}
-	_, stat, err = p.before.Get(ctx)
-	if errors.Is(err, zk.ErrNoNode) {
+	switch {
+	case before.Deleted():
 		return stat, false, nil
+	case before.Armed():
+		return p.s.Exists(ctx, path)
+	}
+	_, stat, err = before.Get(ctx)
+	switch {
+	case errors.Is(err, zk.ErrNoNode):
+		return stat, false, nil
+	case errors.Is(err, zk.ErrNoAuth):
+		return p.s.Exists(ctx, path) // older servers tell
 	}
 	return stat, err == nil, err
 }
 
-// watchedBefore returns the watch on the one before the nearest, or nil. Where holders change
-// often, its end mostly means that the nearest holds now. Then this place is the heir. Its session
-// has to beat before its turn comes, or it would have to beat first and be held afterwards. A place
-// that has just joined leaves no such watch, because it would cost a request.
+// watchedBefore returns the watch on the one before the nearest, or nil. In the line of a lock, the
+// end of that one mostly means that the nearest holds the lock now. Then this place is the heir.
+// Its session has to beat before its turn comes, or it would have to beat first and hold the lock
+// afterwards. A place that has just joined leaves no such watch, because it would cost a request.
+// Readers leave none: those behind one writer would all be woken at the same time.
 func (p *Place) watchedBefore() *session.Watch {
 	if i := len(p.ahead) - 2; p.before != nil && (i < 0 || p.ahead[i].Full != p.beforeName) {
 		p.before.Stop()

@@ -53,6 +53,8 @@ func (k LockKind) library() Kind {
 
 // Newest returns the same kind of the newest release, if that is another.
 func (k LockKind) Newest() LockKind {
+	recipe, _, _ := strings.Cut(string(k), "@")
+	k = LockKind(recipe)
 	switch library := k.library(); {
 	case library.java():
 		return k + "@" + curatorRelease

@@ -18,7 +18,7 @@ import (
 // stranger is a reader or a writer of another library, behind a proxy.
 type stranger struct {
 	*program
-	asks await.List[string] // the znodes about which it asks the server, to wait for their end
+	asks *await.List[string] // the znodes about which it asks the server, to wait for their end
 }
 
 // downgradeKinds are the releases of the libraries that have such a lock.
@@ -46,17 +46,24 @@ func startKazoo(ctx context.Context, t *testing.T, k Kind, connect, path, kind s
 // newStranger starts a program that talks to the server through a proxy of its own.
 func newStranger(t *testing.T, server string, start func(connect string) *program) *stranger {
 	t.Helper()
+	proxy, asks := asking(t, server)
+	return &stranger{start(proxy.Addr()), asks}
+}
+
+// asking returns a proxy, and the znodes about which those behind it have asked the server. It has
+// answered, so it tells them of the next change if they have asked for that.
+func asking(t *testing.T, server string) (*faultproxy.Proxy, *await.List[string]) {
+	t.Helper()
 	proxy, err := faultproxy.New(server)
 	must(t, err)
 	t.Cleanup(proxy.Close)
-	s := &stranger{}
+	asks := &await.List[string]{}
 	proxy.OnFrame(func(f faultproxy.Frame) {
-		if f.Dir == faultproxy.ToServer && (f.Op == faultproxy.OpGetData || f.Op == faultproxy.OpExists) {
-			s.asks.Add(f.Path)
+		if f.Dir == faultproxy.ToClient && (f.Op == faultproxy.OpGetData || f.Op == faultproxy.OpExists) {
+			asks.Add(f.Path)
 		}
 	})
-	s.program = start(proxy.Addr())
-	return s
+	return proxy, asks
 }
 
 // waits lets it wait for the lock: in the end it asks about the znode ahead, one of these.
@@ -69,8 +76,14 @@ func (s *stranger) waits(ahead ...string) {
 // waitsFor waits until it has decided to wait for one of these znodes.
 func (s *stranger) waitsFor(ahead ...string) {
 	s.t.Helper()
-	s.asks.Next(s.t, fmt.Sprintf("question about %q", ahead), 0, 1, func(path string) bool { return slices.Contains(ahead, path) },
-		func() any { return s.asks.All() })
+	hasAsked(s.t, s.asks, ahead...)
+}
+
+// hasAsked waits until somebody has asked about one of these znodes.
+func hasAsked(t *testing.T, asks *await.List[string], ahead ...string) {
+	t.Helper()
+	isAhead := func(path string) bool { return slices.Contains(ahead, path) }
+	asks.Next(t, fmt.Sprintf("question about %q", ahead), 0, 1, isAhead, func() any { return asks.All() })
 }
 
 // silent demands that it has not got the lock.

@@ -16,6 +16,7 @@
 //	defer p.Kill()
 //	elected, err := p.Wait(ctx, "elected") // elected.T, elected.Token
 //	p.Send("resign")                       // deposed, left, and joined again
+//	p.Send("look")                         // looked: leads or waits, as Reason; of LeaderLatch alone
 //	p.Send("quit")                         // left; the process ends, see p.Done()
 //
 // Every kind speaks the protocol of examples/candidate: one JSON object a line, stamped with
@@ -41,9 +42,10 @@
 //     names; any other child makes Lock fail, and its znode stays in line until the session ends.
 //   - Ours knows them all.
 //
-// Three more things were seen: a LeaderLatch never wakes after the data of the znode ahead has
-// changed; neither does one behind a znode that its ACL hides; and a zk.Lock whose Lock failed
-// behind a hidden znode waits behind its own old znode at the next attempt in the same session.
+// Three more things were seen: after the data of the znode ahead has changed, a LeaderLatch does
+// not wake before it connects again; neither does one behind a znode that its ACL hides; and a
+// zk.Lock whose Lock failed behind a hidden znode waits behind its own old znode at the next
+// attempt in the same session.
 //
 // # More
 //

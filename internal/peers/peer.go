@@ -14,7 +14,7 @@ import (
 )
 
 // Line is one line of a candidate's output; see examples/candidate. A peer prints only the events
-// session, joined, elected, beat, suspended, deposed, error and left.
+// session, joined, elected, beat, suspended, deposed, error and left, and one of Curator looked.
 type Line struct {
 	T         int64  `json:"t"` // CLOCK_MONOTONIC in ns: one clock for all processes of a machine
 	ID        string `json:"id"`
@@ -135,7 +135,7 @@ func (p *Peer) pass(event string) (found Line, more chan struct{}, err error) {
 	return Line{}, p.more, nil
 }
 
-// Send gives the candidate a command: "resign" or "quit".
+// Send gives the candidate a command: "resign" or "quit", or "look" to a LeaderLatch.
 func (p *Peer) Send(command string) error {
 	_, err := fmt.Fprintln(p.stdin, command)
 	return err

@@ -16,7 +16,7 @@ import org.apache.zookeeper.data.Stat;
 
 /**
  * One candidate of Apache Curator as a process: LeaderLatch or LeaderSelector. It prints
- * JSON lines as examples/candidate does and obeys "resign" and "quit" on stdin.
+ * JSON lines as examples/candidate does and obeys "resign", "quit" and "look" on stdin.
  *
  * <p>Arguments: kind, connect string, path, id, session timeout in ms, time between beats in ms,
  * and perhaps digest credentials user:password.
@@ -67,7 +67,7 @@ final class Host {
     client.blockUntilConnected();
     Candidate candidate = kind.equals("LeaderLatch") ? new Latch() : new Selector();
     daemon(() -> beat(candidate, beat));
-    daemon(this::read);
+    daemon(() -> read(candidate));
     candidate.stand();
     client.close();
     System.exit(0);
@@ -106,15 +106,38 @@ final class Host {
   }
 
   /** Passes the commands on, so that stdin is read whatever the candidate waits for. */
-  private void read() {
+  private void read(Candidate candidate) {
     try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in))) {
       for (String line; (line = in.readLine()) != null; ) {
-        commands.add(line.trim());
+        if (line.trim().equals("look")) {
+          daemon(() -> look(candidate));
+        } else {
+          commands.add(line.trim());
+        }
       }
     } catch (java.io.IOException e) {
       OUT.write("error", "error", e.toString());
     }
     Runtime.getRuntime().halt(1); // the process that started us is gone
+  }
+
+  /**
+   * Tells whether the candidate leads, when a LeaderLatch has done what it does after all that has
+   * happened in the line so far. The first answer comes after the events of that. A latch asks the
+   * server a few questions then, the next one when it has an answer. They come in the thread that
+   * gets ours, so one question of ours at a time stands behind each of its own.
+   */
+  private void look(Candidate candidate) {
+    try {
+      for (int i = 0; i < 10; i++) {
+        CountDownLatch answered = new CountDownLatch(1);
+        client.sync().inBackground((c, e) -> answered.countDown()).forPath(path);
+        answered.await();
+      }
+      OUT.write("looked", "reason", candidate.leads() ? "leads" : "waits");
+    } catch (Exception e) {
+      OUT.write("error", "error", e.toString());
+    }
   }
 
   private void beat(Candidate candidate, int every) {

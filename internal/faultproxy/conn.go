@@ -15,6 +15,7 @@ type conn struct {
 	proxy          *Proxy
 	id             int
 	client, server net.Conn
+	raw            bool          // no frames are told apart
 	up, down       *queue        // to the server, to the client
 	once           sync.Once     // of shut
 	done           chan struct{} // closed by shut
@@ -71,7 +72,7 @@ func (c *conn) ends(dir Dir) (src, dst net.Conn, q *queue) {
 // read queues what comes until the sender has closed; the end of the stream is queued like a frame.
 func (c *conn) read(dir Dir) {
 	src, _, q := c.ends(dir)
-	framed, reset := true, false
+	framed, reset := !c.raw, false
 	for first := true; ; first = false {
 		var data []byte
 		var err error

@@ -18,5 +18,5 @@
 //
 // What is not ZooKeeper's protocol (four-letter words, TLS, garbage) passes as raw bytes. Only the
 // length prefix tells the difference: bytes that start with a possible length are kept until so
-// many have come, or the sender has closed.
+// many have come, or the sender has closed. Raw makes all bytes pass at once, whatever they are.
 package faultproxy

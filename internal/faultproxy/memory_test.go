@@ -1,7 +1,10 @@
 package faultproxy
 
 import (
+	"context"
 	"errors"
+	"io"
+	"net"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -10,6 +13,39 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
+
+// The first bytes that a server of etcd sends are such: they look like a length.
+func TestBytesOfAnotherProtocolPassWithTheDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const settings = "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00"
+		near, far := net.Pipe()
+		p := NewInMemory("etcd", func(context.Context, string, string) (net.Conn, error) {
+			return near, nil
+		})
+		defer p.Close()
+		p.Raw()
+		p.Delay(Both, time.Millisecond)
+		c, err := p.Dial(t.Context(), "tcp", p.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for _, way := range []struct{ from, to net.Conn }{{far, c}, {c, far}} {
+			begun := time.Now()
+			if _, err := way.from.Write([]byte(settings)); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, len(settings))
+			if err := way.to.SetReadDeadline(begun.Add(time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			_, err := io.ReadFull(way.to, got)
+			if err != nil || string(got) != settings || time.Since(begun) != time.Millisecond {
+				t.Errorf("%q after %v, %v", got, time.Since(begun), err)
+			}
+		}
+	})
+}
 
 func TestAProxyInMemoryDelaysAndLosesInTheTimeOfABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

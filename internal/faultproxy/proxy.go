@@ -25,6 +25,7 @@ type Proxy struct {
 	listener net.Listener // nil while not listening
 	refuse   bool
 	silent   bool
+	raw      bool
 	closed   bool
 	nextID   int
 	conns    map[*conn]bool // the value tells whether the client's side is still open
@@ -83,6 +84,14 @@ func (p *Proxy) Silent(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.silent = on
+}
+
+// Raw makes the proxy pass on what later connections carry as raw bytes, for servers whose protocol
+// is not ZooKeeper's. Faults of requests do not strike there.
+func (p *Proxy) Raw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.raw = true
 }
 
 // Unlisten closes the listener: new connections are refused by the kernel, present ones live on.
@@ -203,7 +212,7 @@ func (p *Proxy) serve(client net.Conn) {
 	defer client.Close()
 	p.mu.Lock()
 	p.counts.Connections++
-	refuse, silent, target := p.refuse, p.silent, p.target
+	refuse, silent, raw, target := p.refuse, p.silent, p.raw, p.target
 	p.mu.Unlock()
 	if refuse {
 		return
@@ -213,6 +222,7 @@ func (p *Proxy) serve(client net.Conn) {
 		return
 	}
 	c := newConn(p, client, server)
+	c.raw = raw
 	defer c.shut(false)
 	if !p.add(c) {
 		return

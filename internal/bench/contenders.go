@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+
+	"github.com/zkrecipe/zkrecipe/internal/unprotected"
 )
 
 // asContender as first argument makes this program a contender: see contendOnDemand.
@@ -42,7 +44,7 @@ func openAcquirer(l *lab, whose, server, path string) (acquire acquirer, closeSe
 		if whose == nameLock {
 			return zkLock(b, path), b.Close, nil
 		}
-		acquire, err = floorLock(b, path)
+		acquire, err = unprotected.Lock(b.Conn, path)
 		return acquire, b.Close, err
 	}
 	o, err := openOurs(l, server, longTimeout, longTimeout/2)

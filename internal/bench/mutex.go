@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"github.com/zkrecipe/zkrecipe/internal/unprotected"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 )
 
@@ -57,36 +57,6 @@ func zkLock(b *bare, path string) acquirer {
 		}
 		return one.Unlock, nil
 	}
-}
-
-// floorLock is a lock without protection: it makes a znode, lists, watches the one before, and
-// deletes. It works only if nobody fails or gives up.
-func floorLock(b *bare, path string) (acquirer, error) {
-	_, err := b.Create(path, nil, 0, zk.WorldACL(zk.PermAll))
-	if err != nil && !errors.Is(err, zk.ErrNodeExists) {
-		return nil, err
-	}
-	return func() (func() error, error) {
-		own, err := b.Create(path+"/floor-", nil, zk.FlagEphemeral|zk.FlagSequence, zk.WorldACL(zk.PermAll))
-		if err != nil {
-			return nil, err
-		}
-		names, _, err := b.Children(path)
-		if err != nil {
-			return nil, err
-		}
-		slices.Sort(names)
-		if before := slices.Index(names, own[len(path)+1:]) - 1; before >= 0 {
-			there, _, gone, err := b.ExistsW(path + "/" + names[before])
-			if err != nil {
-				return nil, err
-			}
-			if there {
-				<-gone
-			}
-		}
-		return func() error { return b.Delete(own, -1) }, nil
-	}, nil
 }
 
 // pairOf is a lock of each kind for each of n sessions of its own.
@@ -171,11 +141,11 @@ func measureThroughput(l *lab) error {
 	path := l.path("floor")
 	var floors []acquirer
 	for _, b := range p.bares {
-		floor, err := floorLock(b, path)
+		one, err := unprotected.Lock(b.Conn, path)
 		if err != nil {
 			return err
 		}
-		floors = append(floors, floor)
+		floors = append(floors, one)
 	}
 	return l.throughput("sessions of one process", map[string]func() (int, error){
 		nameFloor: func() (int, error) { return contend(floors) },

@@ -43,8 +43,15 @@ type Load struct {
 	// For is how long they do it, and Most how many additions each makes at most.
 	For  time.Duration
 	Most int
+	// What follows is for locks and semaphores alone.
+
+	// Processes, if more than 1, are so many, each with Clients of its own.
+	Processes int
+	// WarmUp is how long the clients take their lock before it counts. All of them enter the line
+	// at once.
+	WarmUp time.Duration
 	// Rest is how long nobody releases a lock after an acquisition, and Permits the size of a
-	// semaphore. Both are for [Hosts.Lock] alone.
+	// semaphore.
 	Rest    time.Duration
 	Permits int
 }

@@ -1,26 +1,25 @@
 package peers
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/tether"
 )
 
 // EtcdMutex is the Mutex of etcd's package concurrency, for [Hosts.Lock] alone.
 const EtcdMutex LockKind = "concurrency.Mutex"
-
-// WarmUp is how long the clients of a [Load] take their lock before it counts: a second at least.
-// All of them enter the line at once. If there are many, it is as long as it takes that each has
-// had the lock once, if 100 acquisitions take a second.
-func (l Load) WarmUp() time.Duration {
-	return max(time.Second, time.Duration(l.Clients)*10*time.Millisecond)
-}
 
 // Locked is what became of a [Load] on a lock or a semaphore. Each client takes it and gives it away
 // again and again. While all permits are held, the one that has held its permit for longest releases
@@ -28,36 +27,127 @@ func (l Load) WarmUp() time.Duration {
 type Locked struct {
 	Acquired, Failed int
 	// HandOver is the median time from the call that releases the lock to the return of the next
-	// one that acquires it.
+	// one that acquires it. With several processes it is 0.
 	HandOver time.Duration
 }
 
-// Lock runs the clients of another library's lock or semaphore, in a process, until they have
+// Lock runs the clients of another library's lock or semaphore, in processes, until they have
 // finished.
 func (h *Hosts) Lock(ctx context.Context, k LockKind, l Load) (Locked, error) {
+	argv, err := h.lockCommand(ctx, k, l)
+	if err != nil {
+		return Locked{}, err
+	}
+	locked, err := RunLock(ctx, argv, l)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", k, err)
+	}
+	return locked, err
+}
+
+// RunLock runs the clients of a lock in processes of a program, until they have finished. The
+// program gets the load as its last arguments, see [ParseLoad]. When its clients are connected, it
+// says "ready", and waits for a line on stdin, which comes when all processes are ready. In the end
+// it says what became of the load, as JSON.
+func RunLock(ctx context.Context, argv []string, l Load) (sum Locked, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var all []*locker
+	defer func() {
+		if err != nil {
+			cancel() // kills them
+		}
+		for _, p := range all {
+			ended := p.cmd.Wait()
+			if err == nil {
+				err = ended
+			}
+			if err != nil && p.stderr.Len() > 0 {
+				err = fmt.Errorf("%w\n%s", err, &p.stderr)
+			}
+		}
+	}()
+	for i := range max(1, l.Processes) {
+		p, err := startLocker(ctx, append(slices.Clip(argv), l.args(i)...))
+		if err != nil {
+			return Locked{}, err
+		}
+		all = append(all, p)
+	}
+	for _, p := range all {
+		if said, err := p.stdout.ReadString('\n'); said != "ready\n" {
+			return Locked{}, fmt.Errorf("a process says %q, not that it is ready: %w", said, err)
+		}
+	}
+	for _, p := range all {
+		if _, err := fmt.Fprintln(p.stdin); err != nil {
+			return Locked{}, err
+		}
+	}
+	for _, p := range all {
+		var one Locked
+		said, err := p.stdout.ReadBytes('\n')
+		if err == nil {
+			err = json.Unmarshal(said, &one)
+		}
+		if err != nil {
+			return Locked{}, fmt.Errorf("a process says %q: %w", said, err)
+		}
+		sum.Acquired += one.Acquired
+		sum.Failed += one.Failed
+		if len(all) == 1 {
+			sum.HandOver = one.HandOver
+		}
+	}
+	return sum, nil
+}
+
+// args is what one of the processes is told: like clients of one process, they share the servers.
+func (l Load) args(process int) []string {
+	servers := strings.Split(l.Connect, ",")
+	first := process % len(servers)
 	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
-	args := []string{l.Connect, l.Path, strconv.Itoa(l.Clients), ms(l.For), ms(l.WarmUp()), ms(l.Rest), strconv.Itoa(max(1, l.Permits))}
-	argv, err := h.lockCommand(ctx, k, l.Clients)
-	if err != nil {
-		return Locked{}, err
+	return []string{
+		strings.Join(slices.Concat(servers[first:], servers[:first]), ","), l.Path, strconv.Itoa(l.Clients),
+		ms(l.For), ms(l.WarmUp), ms(l.Rest), strconv.Itoa(max(1, l.Permits)),
 	}
-	out, err := exec.CommandContext(ctx, argv[0], append(argv[1:], args...)...).Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return Locked{}, fmt.Errorf("%s: %w\n%s", k, err, exit.Stderr)
+}
+
+// ParseLoad reads what [RunLock] tells each of its processes.
+func ParseLoad(args []string) (l Load, err error) {
+	if len(args) != 7 {
+		return l, fmt.Errorf("%q: want 7 arguments of a load", args)
 	}
-	if err != nil {
-		return Locked{}, err
+	l.Connect, l.Path = args[0], args[1]
+	var length, warmUp, rest int // ms
+	_, err = fmt.Sscan(strings.Join(args[2:], " "), &l.Clients, &length, &warmUp, &rest, &l.Permits)
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	l.For, l.WarmUp, l.Rest = ms(length), ms(warmUp), ms(rest)
+	return l, err
+}
+
+// locker is a process of [RunLock].
+type locker struct {
+	cmd    *exec.Cmd
+	stdin  io.Writer
+	stdout *bufio.Reader
+	stderr bytes.Buffer // the command's until it has ended
+}
+
+func startLocker(ctx context.Context, argv []string) (*locker, error) {
+	p := &locker{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...)}
+	p.cmd.Stderr = &p.stderr
+	stdin, err1 := p.cmd.StdinPipe()
+	stdout, err2 := p.cmd.StdoutPipe()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
 	}
-	var locked Locked
-	if err := json.Unmarshal(out, &locked); err != nil {
-		return locked, fmt.Errorf("%s: %w: %q", k, err, out)
-	}
-	return locked, nil
+	p.stdin, p.stdout = stdin, bufio.NewReader(stdout)
+	return p, tether.Start(p.cmd)
 }
 
 // lockCommand returns the command line of such a process, up to what the load says.
-func (h *Hosts) lockCommand(ctx context.Context, k LockKind, clients int) ([]string, error) {
+func (h *Hosts) lockCommand(ctx context.Context, k LockKind, l Load) ([]string, error) {
 	if k == EtcdMutex {
 		exe, err := h.etcd(ctx)
 		return []string{exe, "mutex"}, err
@@ -73,6 +163,7 @@ func (h *Hosts) lockCommand(ctx context.Context, k LockKind, clients int) ([]str
 		return append([]string{"env", "PYTHONPATH=" + path}, argv...), err
 	}
 	classpath, err := h.classpath(ctx, library, "Locking")
-	heap := max(256, 2*clients) // MB; each client of Curator has its own threads and buffers
+	// In MB. Each client of Curator has its own threads and buffers.
+	heap := max(256/max(1, l.Processes), 64, 2*l.Clients)
 	return []string{"java", fmt.Sprintf("-Xmx%dm", heap), "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", classpath, "Locking", recipe}, err
 }

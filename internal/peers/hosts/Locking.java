@@ -18,8 +18,9 @@ import org.apache.curator.retry.RetryNTimes;
  *
  * <p>Arguments: InterProcessMutex or SemaphoreV2, connect string, path, number of clients, for how
  * many ms, after how many, for how many ms nobody releases it after an acquisition that counts, and
- * the number of permits. It prints how often it was acquired, how many attempts failed, and the median
- * time in ns from the call that releases it to the return of the next call that acquires it, as JSON.
+ * the number of permits. When all are connected, it prints "ready" and waits for a line on stdin.
+ * In the end it prints how often it was acquired, how many attempts failed, and the median time in
+ * ns from the call that releases it to the return of the next call that acquires it, as JSON.
  */
 final class Locking {
   interface Means {
@@ -34,6 +35,7 @@ final class Locking {
   // What follows is guarded by this.
   private final Queue<CountDownLatch> holders = new ArrayDeque<>(); // the oldest first
   private final List<Long> took = new ArrayList<>();
+  private int acquired;
   private long released; // when the last permit was; 0 if it is taken again
 
   private Locking(long length, long warmUp, long rest, int permits) {
@@ -54,6 +56,8 @@ final class Locking {
       client.blockUntilConnected();
       all.add(means(client, args[0], args[2], permits));
     }
+    System.out.println("ready");
+    System.in.read();
     Locking turns = new Locking(Long.parseLong(args[4]), Long.parseLong(args[5]), Long.parseLong(args[6]), permits);
     AtomicLong failed = new AtomicLong();
     List<Thread> threads = new ArrayList<>();
@@ -77,7 +81,7 @@ final class Locking {
     }
     long[] sorted = turns.took.stream().mapToLong(Long::longValue).sorted().toArray();
     System.out.println(
-        "{\"acquired\":" + sorted.length + ",\"failed\":" + failed + ",\"handover\":" + (sorted.length == 0 ? 0 : sorted[sorted.length / 2]) + "}");
+        "{\"acquired\":" + turns.acquired + ",\"failed\":" + failed + ",\"handover\":" + (sorted.length == 0 ? 0 : sorted[sorted.length / 2]) + "}");
     System.exit(0);
   }
 
@@ -107,8 +111,11 @@ final class Locking {
     CountDownLatch told = new CountDownLatch(1);
     boolean last;
     synchronized (this) {
-      if (released > begin && now < end) {
-        took.add(now - released);
+      if (now > begin && now < end) {
+        acquired++;
+        if (released > begin) {
+          took.add(now - released);
+        }
       }
       released = 0;
       holders.add(told);

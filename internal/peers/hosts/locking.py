@@ -2,8 +2,9 @@
 
 Arguments: Semaphore, connect string, path, number of clients, for how many ms, after how many,
 for how many ms nobody releases a permit after an acquisition that counts, and the number of
-permits. It prints how often it was acquired, how many attempts failed, and the median time in ns
-from the call that releases a permit to the return of the next call that acquires one, as JSON.
+permits. When all are connected, it prints "ready" and waits for a line on stdin. In the end it
+prints how often it was acquired, how many attempts failed, and the median time in ns from the call
+that releases a permit to the return of the next call that acquires one, as JSON.
 """
 
 import collections
@@ -20,6 +21,7 @@ failed = [0] * int(clients)
 guard = threading.Lock()  # of what follows
 holders = collections.deque()  # the oldest first
 took = []
+acquired = 0
 released = 0  # when the last permit was; 0 if it is taken again
 
 
@@ -28,12 +30,14 @@ def hold():
 
     The one that takes the last permit tells the oldest holder to release its own.
     """
-    global released
+    global acquired, released
     now = time.monotonic_ns()
     told = threading.Event()
     with guard:
-        if released > begin and now < end:
-            took.append(now - released)
+        if begin < now < end:
+            acquired += 1
+            if released > begin:
+                took.append(now - released)
         released = 0
         holders.append(told)
         last = len(holders) == int(permits)
@@ -64,6 +68,8 @@ for i in range(int(clients)):
     client.start()
     semaphore = client.Semaphore(path, max_leases=int(permits))
     threads.append(threading.Thread(target=take, args=(i, semaphore), daemon=True))
+print("ready", flush=True)
+sys.stdin.readline()
 begin = time.monotonic_ns() + int(warm_up) * 1_000_000
 end = begin + int(millis) * 1_000_000
 for t in threads:
@@ -71,4 +77,4 @@ for t in threads:
 for t in threads:
     t.join()
 took.sort()
-print(json.dumps({"acquired": len(took), "failed": sum(failed), "handover": took[len(took) // 2] if took else 0}))
+print(json.dumps({"acquired": acquired, "failed": sum(failed), "handover": took[len(took) // 2] if took else 0}))

@@ -1,13 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
+	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/peers"
+	"github.com/zkrecipe/zkrecipe/internal/tether"
+	"github.com/zkrecipe/zkrecipe/internal/unprotected"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -22,73 +28,121 @@ func serverOf(l peers.Load, i int) string {
 	return servers[i%len(servers)]
 }
 
-func ourLock(ctx context.Context, l peers.Load) (peers.Locked, error) {
-	return ours(ctx, l, func(client *session.Client) (acquirer, error) {
-		one, err := lock.New(client, l.Path, lock.Config{})
-		return func(ctx context.Context) (func(context.Context) error, error) {
-			h, err := one.Acquire(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return h.Release, nil
-		}, err
-	})
+// An opener opens a session with a server, and returns a lock in it, or a semaphore, and what
+// closes the session.
+type opener func(ctx context.Context, server string, l peers.Load) (acquirer, func(), error)
+
+// openers are what this program measures as processes of its own, so that they run as other
+// libraries do.
+var openers = map[string]opener{
+	"lock":        ourLock,
+	"semaphore":   ourSemaphore,
+	"zk.Lock":     zkLock,
+	"unprotected": unprotectedLock,
 }
 
-func ourSemaphore(ctx context.Context, l peers.Load) (peers.Locked, error) {
-	return ours(ctx, l, func(client *session.Client) (acquirer, error) {
-		one, err := semaphore.New(client, l.Path, l.Permits, semaphore.Config{})
-		return func(ctx context.Context) (func(context.Context) error, error) {
-			p, err := one.Acquire(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return p.Release, nil
-		}, err
-	})
+// asClients as first argument makes this program a process with clients: which ones, and their
+// load, follow.
+const asClients = "clients"
+
+// own runs clients of this program.
+func own(which string) func(context.Context, peers.Load) (peers.Locked, error) {
+	return func(ctx context.Context, l peers.Load) (peers.Locked, error) {
+		return peers.RunLock(ctx, []string{tether.Self, asClients, which}, l)
+	}
 }
 
-// ours are clients of this library, in this process.
-func ours(ctx context.Context, l peers.Load, on func(*session.Client) (acquirer, error)) (peers.Locked, error) {
+// beClients is what such a process does.
+func beClients(ctx context.Context, which string, load []string) error {
+	l, err := peers.ParseLoad(load)
+	if err != nil {
+		return err
+	}
 	var all []acquirer
 	for i := range l.Clients {
-		client, err := session.Open(serverOf(l, i), session.Config{Timeout: timeout})
+		acquire, closeSession, err := openers[which](ctx, serverOf(l, i), l)
 		if err != nil {
-			return peers.Locked{}, err
+			return err
 		}
-		defer client.Close()
-		if _, err := client.Session(ctx); err != nil {
-			return peers.Locked{}, err
-		}
-		acquire, err := on(client)
-		if err != nil {
-			return peers.Locked{}, err
-		}
+		defer closeSession()
 		all = append(all, acquire)
 	}
-	return takeInTurn(ctx, l, all), nil
+	fmt.Println("ready")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(takeInTurn(ctx, l, all))
+}
+
+func ourLock(ctx context.Context, server string, l peers.Load) (acquirer, func(), error) {
+	client, err := open(ctx, server)
+	if err != nil {
+		return nil, nil, err
+	}
+	one, err := lock.New(client, l.Path, lock.Config{})
+	return func(ctx context.Context) (func(context.Context) error, error) {
+		h, err := one.Acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return h.Release, nil
+	}, func() { client.Close() }, err
+}
+
+func ourSemaphore(ctx context.Context, server string, l peers.Load) (acquirer, func(), error) {
+	client, err := open(ctx, server)
+	if err != nil {
+		return nil, nil, err
+	}
+	one, err := semaphore.New(client, l.Path, l.Permits, semaphore.Config{})
+	return func(ctx context.Context) (func(context.Context) error, error) {
+		p, err := one.Acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return p.Release, nil
+	}, func() { client.Close() }, err
+}
+
+// open waits for a session.
+func open(ctx context.Context, server string) (*session.Client, error) {
+	client, err := session.Open(server, session.Config{Timeout: timeout})
+	if err != nil {
+		return nil, err
+	}
+	_, err = client.Session(ctx)
+	return client, err
+}
+
+func zkLock(_ context.Context, server string, l peers.Load) (acquirer, func(), error) {
+	conn, err := dial(server)
+	if err != nil {
+		return nil, nil, err
+	}
+	one := zk.NewLock(conn, l.Path, zk.WorldACL(zk.PermAll))
+	return endless(func() (func() error, error) { return one.Unlock, one.Lock() }), conn.Close, nil
+}
+
+func unprotectedLock(_ context.Context, server string, l peers.Load) (acquirer, func(), error) {
+	conn, err := dial(server)
+	if err != nil {
+		return nil, nil, err
+	}
+	one, err := unprotected.Lock(conn, l.Path)
+	return endless(one), conn.Close, err
+}
+
+// endless is for what knows no context.
+func endless(acquire func() (release func() error, err error)) acquirer {
+	return func(context.Context) (func(context.Context) error, error) {
+		release, err := acquire()
+		return func(context.Context) error { return release() }, err
+	}
 }
 
 type silence struct{}
 
 func (silence) Printf(string, ...any) {}
-
-// zkLock are sessions of the zk package with its lock, in this process.
-func zkLock(ctx context.Context, l peers.Load) (peers.Locked, error) {
-	var all []acquirer
-	for i := range l.Clients {
-		conn, err := dial(serverOf(l, i))
-		if err != nil {
-			return peers.Locked{}, err
-		}
-		defer conn.Close()
-		one := zk.NewLock(conn, l.Path, zk.WorldACL(zk.PermAll))
-		all = append(all, func(context.Context) (func(context.Context) error, error) {
-			return func(context.Context) error { return one.Unlock() }, one.Lock()
-		})
-	}
-	return takeInTurn(ctx, l, all), nil
-}
 
 func dial(server string) (*zk.Conn, error) {
 	conn, _, err := zk.Connect([]string{server}, timeout, zk.WithLogger(silence{}))
@@ -122,7 +176,7 @@ func floor(ctx context.Context, l peers.Load) (peers.Locked, error) {
 		}
 		took = append(took, d)
 	}
-	return locked(took, 0), context.Cause(ctx)
+	return locked(len(took), 0, took), context.Cause(ctx)
 }
 
 // deletion is how long it takes after a rest that one session deletes a znode and another hears of

@@ -22,12 +22,13 @@ type turns struct {
 	holders  []chan struct{} // the oldest first; closed when a holder has to release its permit
 	released time.Time       // when the last permit was; zero if it is taken again
 	took     []time.Duration
+	acquired int
 	failed   int
 }
 
 // takeInTurn lets each of the clients take it until the end.
 func takeInTurn(ctx context.Context, l peers.Load, clients []acquirer) peers.Locked {
-	t := &turns{rest: l.Rest, permits: l.Permits, begin: time.Now().Add(l.WarmUp())}
+	t := &turns{rest: l.Rest, permits: l.Permits, begin: time.Now().Add(l.WarmUp)}
 	t.end = t.begin.Add(l.For)
 	var taking sync.WaitGroup
 	for _, acquire := range clients {
@@ -42,14 +43,15 @@ func takeInTurn(ctx context.Context, l peers.Load, clients []acquirer) peers.Loc
 		})
 	}
 	taking.Wait()
-	return locked(t.took, t.failed)
+	return locked(t.acquired, t.failed, t.took)
 }
 
-func locked(took []time.Duration, failed int) peers.Locked {
-	if len(took) == 0 {
-		return peers.Locked{Failed: failed}
+func locked(acquired, failed int, took []time.Duration) peers.Locked {
+	l := peers.Locked{Acquired: acquired, Failed: failed}
+	if len(took) > 0 {
+		l.HandOver = median(took)
 	}
-	return peers.Locked{Acquired: len(took), Failed: failed, HandOver: median(took)}
+	return l
 }
 
 func (t *turns) take(ctx context.Context, acquire acquirer) error {
@@ -67,8 +69,11 @@ func (t *turns) hold() {
 	now := time.Now()
 	told := make(chan struct{})
 	t.mu.Lock()
-	if t.released.After(t.begin) && now.Before(t.end) {
-		t.took = append(t.took, now.Sub(t.released))
+	if now.After(t.begin) && now.Before(t.end) {
+		t.acquired++
+		if t.released.After(t.begin) {
+			t.took = append(t.took, now.Sub(t.released))
+		}
 	}
 	t.released = time.Time{}
 	t.holders = append(t.holders, told)

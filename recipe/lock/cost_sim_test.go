@@ -118,7 +118,7 @@ func TestWhatAContendedLockCosts(t *testing.T) {
 	}
 }
 
-// Each waits for the one ahead alone.
+// The number of those who wait does not matter.
 func TestAHandOverCostsTheSameHoweverManyWait(t *testing.T) {
 	shared.EachHandOverCostsTheSame(t, 1, 1.0/3, func(s *shared.Stage, name string) shared.Member {
 		p := (&stage{Stage: s}).process(name)

@@ -61,8 +61,9 @@
 //     takes one write. The next contender reads nothing before it holds the lock. The number of
 //     other locks does not matter. With its first lock, a session also creates its heartbeat, once.
 //     While a session holds locks, or is next for one, it writes 4 times per D in all, for up to
-//     some 3,000 locks. Afterwards it does not write. A release wakes one contender, or all readers
-//     that are next. Waiting readers with one writer ahead write 4 times per D as well.
+//     some 3,000 locks. Afterwards it does not write. A release wakes the next contender, or all
+//     readers that are next. It also wakes the one behind the next, if that one has waited for long:
+//     its session begins to beat. Waiting readers with one writer ahead write 4 times per D as well.
 //
 // The assumptions are those of package election.
 //

@@ -182,11 +182,10 @@ func (p *Place) askWatched(ctx context.Context) error {
 	return nil
 }
 
-// askKept asks about those in the kept list that have no watch: the one before the nearest, the
-// first of the line, and, if readers are ahead, the last writer. They tell how many blocks are
-// ahead, if these are few. In a busy line a question about the one before the nearest leaves a
-// watch. The holder reads the record, because it writes it when it leaves. One that is first but
-// waits for a lease reads it to find out whether it still has to.
+// askKept asks about those in the kept list that mostly have no watch: the one before the nearest,
+// the first of the line, and, if readers are ahead, the last writer. They tell how many blocks are
+// ahead, if these are few. The holder reads the record, because it writes it when it leaves. One
+// that is first but waits for a lease reads it to find out whether it still has to.
 func (p *Place) askKept(ctx context.Context) error {
 	switch {
 	case len(p.ahead) == 0 && !p.led:

@@ -20,6 +20,7 @@
 //   - the candidate announced its departure in the line's record, in the same transaction that
 //     deleted its znode (the record is read after the deletion is heard, unless the candidate gave
 //     notice in that transaction, see [session.Session.Notice]);
+//   - its session has left all its places at once, see [session.Session.Left];
 //   - its session was silent for that long, and our own takeover deleted the znode;
 //   - the candidate is of another library, which has no lease to wait for.
 //
@@ -40,9 +41,9 @@
 // znode and deletes the znode ahead: the session never creates another heartbeat, so it cannot
 // beat.
 //
-// In the line of a lock, holders may change every few milliseconds. A place that has waited for
+// In the line of a lock, holders may change every few milliseconds. A writer that has waited for
 // some time also watches the one before the nearest. When that one goes, the nearest mostly holds
-// the lock, and this place is the heir. So its session beats before its turn comes.
+// the lock, and this place is the heir. Mostly its session then beats before its turn comes.
 //
 // The decisions are one function without a clock, decide; Place carries them out.
 package line

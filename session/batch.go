@@ -30,8 +30,7 @@ type pending struct {
 	// dir, if it is set, is where a znode of a line is created. A batch carries only one create for
 	// each directory: the znodes that one request creates have the same czxid, and a znode of a
 	// line needs a czxid of its own.
-	dir    string
-	leaves bool // it is a departure, see Hold.Leave
+	dir string
 	// alone makes one attempt without a batch. It returns the path that was created, if any.
 	alone func() (string, error)
 
@@ -107,11 +106,7 @@ func (b *batcher) next() []*pending {
 	defer b.s.mu.Unlock()
 	n, bytes := 0, 0
 	for n < len(b.pending) && n < maxTogether && bytes < maxBytesTogether {
-		ops := b.pending[n].ops
-		if b.pending[n].leaves && b.s.closing { // what it announces may come later
-			ops = ops[len(ops)-1:]
-		}
-		for _, op := range ops {
+		for _, op := range b.pending[n].ops {
 			o, _ := operation(op)
 			bytes += size(o)
 		}
@@ -163,9 +158,6 @@ func (b *batcher) carryOut(batch []*pending) {
 			}
 			p.done <- a
 		}
-		return
-	}
-	if b == &b.s.deletes && b.s.leaveTogether(batch) {
 		return
 	}
 	i := len(ops) // of the first operation of p

@@ -24,7 +24,7 @@ func (s *Session) beat() (send func(), wait time.Duration) {
 	held, oldest := s.heldPlaces()
 	facts := beating{
 		connected: s.state == StateConnected && conn != s.dropped, // zk takes a moment to notice
-		wanted:    s.heart.exists && !s.left && (held || s.heart.unsure || s.creating != nil),
+		wanted:    s.heart.exists && (held || s.heart.unsure || s.creating != nil),
 		pending:   s.beating, soon: s.beatSoon || s.beatAgain, failed: s.beatFailed, oldest: oldest,
 		lease: s.leaseTime, T: s.timeout,
 	}

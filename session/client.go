@@ -122,7 +122,6 @@ func (c *Client) run() {
 		select {
 		case <-s.Done():
 		case <-c.ctx.Done():
-			s.clientCloses()
 			c.awaitIdle(s)
 			s.Close()
 			c.changed.Tell()

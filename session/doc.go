@@ -119,9 +119,6 @@
 //     to "revoked" at that version, and deletes the place, in one multi. If that succeeds, no beat
 //     was committed since, and none will be: the session of the place does not know the new
 //     version. When that session learns of the new version, it ends with [ErrRevoked].
-//   - A session whose client is closed, and whose owners have all finished, may set its heartbeat
-//     to "left". From then on no lease of it begins or goes on. A session that reads that need not
-//     wait.
 //
 // It is assumed that writes are linearizable, as ZooKeeper promises, that the rates of clocks
 // differ by less than 6 %, and that no snapshot or migration of a virtual machine stops every
@@ -189,9 +186,6 @@
 //     [Session.Notice] tell the next in line that the work has stopped. [Session.WithoutNotice]
 //     leaves them out if they are refused. The next in line calls [Watch.AwaitNotice] and
 //     [Watch.Noticed].
-//   - [Hold.Finish] says that the owner has finished, and [Hold.Leave] deletes the znode, too. When
-//     the client is closed, a session may leave many places at once. Then there is no notice, and
-//     [Session.Left] tells the next in line.
 //
 // The places of others:
 //

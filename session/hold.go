@@ -23,8 +23,6 @@ type Hold struct {
 	sent  bool  // the beat under way checks it
 	err   error // why the place cannot be held
 
-	finished bool // see Finish
-
 	checked clock.Instant // when the latest beat that has checked it began
 
 	// These never change.
@@ -142,8 +140,8 @@ func (h *Hold) Lease() *Lease {
 
 // extend moves the end of the lease, or begins another lease. The caller holds s.mu.
 func (h *Hold) extend(until, now clock.Instant) {
-	if until.Passed(now) || h.s.left {
-		return // the answer took longer than a lease, or the session has left
+	if until.Passed(now) {
+		return // the answer took longer than a lease
 	}
 	if h.lease == nil || !h.lease.extend(until) {
 		h.lease, h.eager = newLease(h.s.clock, until), h.kept

@@ -60,25 +60,18 @@ func (s *Session) WithoutNotice(ops []any, results []zk.MultiResponse) (rest []a
 		return ops, false
 	}
 	last, _ := operation(ops[len(ops)-1])
-	if !s.ofNotice(last.Path, ops[failed]) {
+	notice := s.noticePath(last.Path)
+	ofNotice := func(op any) bool { // other operations may be about the same directory
+		o, _ := operation(op)
+		return o.Path == notice
+	}
+	if !ofNotice(ops[failed]) {
 		return ops, false
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.noNotice = true
-	s.mu.Unlock()
-	return s.withoutNotice(last.Path, ops), true
-}
-
-// ofNotice reports whether an operation is one of those that give notice for a place. Others may be
-// about the same directory.
-func (s *Session) ofNotice(place string, op any) bool {
-	o, _ := operation(op)
-	return o.Path == s.noticePath(place)
-}
-
-// withoutNotice returns the operations that do not give notice for a place.
-func (s *Session) withoutNotice(place string, ops []any) []any {
-	return slices.DeleteFunc(slices.Clone(ops), func(op any) bool { return s.ofNotice(place, op) })
+	return slices.DeleteFunc(slices.Clone(ops), ofNotice), true
 }
 
 // AwaitNotice asks the server to send the notice for the place that w watches. It sends the request

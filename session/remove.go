@@ -14,15 +14,10 @@ import (
 // the znode is gone. It returns an error if ctx or the session ends, or if the deletion is refused.
 // If many goroutines delete znodes at the same time, a few batches carry the deletions.
 func (s *Session) EnsureDeleted(ctx context.Context, path string, with ...any) error {
-	return s.ensureDeleted(ctx, path, false, with)
-}
-
-// ensureDeleted is EnsureDeleted, or Hold.Leave.
-func (s *Session) ensureDeleted(ctx context.Context, path string, leaves bool, with []any) error {
 	ops := append(with[:len(with):len(with)], &zk.DeleteRequest{Path: path, Version: -1})
 	once := func() (string, error) { return "", s.deleteOnce(ctx, path, ops) }
 	// At most one attempt is made in a batch, so that no caller waits for the retries of another.
-	_, err := s.deletes.do(ctx, &pending{op: "delete", path: path, ops: ops, leaves: leaves, alone: once})
+	_, err := s.deletes.do(ctx, &pending{op: "delete", path: path, ops: ops, alone: once})
 	if (retryable(err) || OutcomeOf(err) == OutcomeUnknown) && ctx.Err() == nil && s.Err() == nil {
 		lost := OutcomeOf(err) == OutcomeUnknown
 		_, err = again(ctx, s, func() (string, error) {

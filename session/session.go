@@ -113,11 +113,6 @@ type Session struct {
 	creates    batcher
 	deletes    batcher
 
-	closing     bool  // its client is closed
-	left        bool  // all places are left, or are about to be: no lease begins or goes on
-	leftRefused bool  // leaving all at once was refused
-	lastLeft    int64 // another session of which it is known that it has left
-
 	pace       pace
 	beating    bool // a beat is under way
 	beatSoon   bool // the next is due at once

@@ -27,10 +27,9 @@ func (c *chores) begin(p *Place, clk clock.Clock) {
 	watched, kept := c.every(p)
 	now, part := clk.Now(), clk.Random()
 	c.watched, c.kept = early(now, part, watched), early(now, part, kept)
-	if len(p.ahead) == 0 && len(p.departures) > 0 {
+	if p.cfg.Busy && len(p.ahead) == 0 && len(p.departures) > 0 {
 		// A number is missing. Perhaps a writer has become a reader, which uses up a number. Only
-		// afterwards can it write into the record that nobody has that number. Or a session has
-		// left all its places at once.
+		// afterwards can it write into the record that nobody has that number.
 		c.keepSoon(p)
 	}
 }
@@ -175,9 +174,7 @@ func (p *Place) askWatched(ctx context.Context) error {
 		if err != nil || there {
 			return err
 		}
-		if err := p.departed(ctx); err != nil {
-			return err
-		}
+		p.departed()
 	}
 	return nil
 }

@@ -20,7 +20,6 @@
 //   - the candidate announced its departure in the line's record, in the same transaction that
 //     deleted its znode (the record is read after the deletion is heard, unless the candidate gave
 //     notice in that transaction, see [session.Session.Notice]);
-//   - its session has left all its places at once, see [session.Session.Left];
 //   - its session was silent for that long, and our own takeover deleted the znode;
 //   - the candidate is of another library, which has no lease to wait for.
 //

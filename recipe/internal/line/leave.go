@@ -162,14 +162,9 @@ const (
 // over. A holder must have stopped before, because Leave announces that it has. The place must not
 // be used any more.
 func (p *Place) Leave(ctx context.Context) error {
-	p.hold.Finish()
 	gone := p.led && !p.shared && p.cfg.Cleanup && p.removeLine(ctx) || (!p.led || p.cfg.Busy) && p.announce(ctx)
 	if !gone {
-		leave := p.hold.Leave
-		if p.cfg.Busy { // others do not ask whether the session has left
-			leave = func(ctx context.Context, with ...any) error { return p.s.EnsureDeleted(ctx, p.path, with...) }
-		}
-		if err := leave(ctx, p.announcement()...); err != nil {
+		if err := p.s.EnsureDeleted(ctx, p.path, p.announcement()...); err != nil {
 			return err
 		}
 	}
@@ -283,7 +278,6 @@ func (p *Place) announcement() []any {
 // Abandon is Leave for a caller that does not wait: the znode is deleted in the background. Until
 // it is gone the session beats for it, so that nobody takes it for silent.
 func (p *Place) Abandon() {
-	p.hold.Finish()
 	p.s.DeleteInBackground(p.path, p.Drop, p.announcement()...)
 }
 

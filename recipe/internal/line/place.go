@@ -10,7 +10,6 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/clock"
-	"github.com/zkrecipe/zkrecipe/recipe/internal/flight"
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
@@ -253,9 +252,7 @@ func (p *Place) check(ctx context.Context) error {
 		if p.noticed() {
 			return nil
 		}
-		if err := p.departed(ctx); err != nil {
-			return err
-		}
+		p.departed()
 		if asked || len(p.ahead) == 0 || !p.ours {
 			continue
 		}
@@ -294,37 +291,10 @@ func (p *Place) checkNearest(ctx context.Context) (there bool, err error) {
 	return true, nil
 }
 
-// ownerLeft reports whether the session of the nearest one, which has gone, has left all its places
-// at once. Then it writes the record only afterwards. In a busy line it does not leave in this way.
-func (p *Place) ownerLeft(ctx context.Context) (bool, error) {
-	if p.cfg.Busy || p.owner == 0 || p.owner == p.s.ID() || !Ours(p.ahead[len(p.ahead)-1].Full) {
-		return false, nil
-	}
-	at := leaver{p.s, p.owner}
-	return leavers.Do(ctx, at, func(ctx context.Context) (bool, error) { return at.s.Left(ctx, at.id) })
-}
-
-// leaver is a session with a place that is gone, as another session sees it.
-type leaver struct {
-	s  *session.Session
-	id int64
-}
-
-// leavers shares the reads by which a session learns that another one has left: a thousand places
-// may be gone at the same time.
-var leavers flight.Group[leaver, bool]
-
 // departed forgets the nearest one, which has gone. If it is of ours and has not announced its
 // departure, it may count itself the holder for the rest of its lease. Candidates of other
 // libraries have no lease to wait for.
-func (p *Place) departed(ctx context.Context) error {
-	switch left, err := p.ownerLeft(ctx); {
-	case err != nil:
-		return err
-	case left:
-		p.step()
-		return nil
-	}
+func (p *Place) departed() {
 	lease := p.record.lease
 	if p.listener != nil {
 		if heard := p.listener.Heartbeat().LeaseTime; heard > 0 {
@@ -333,7 +303,6 @@ func (p *Place) departed(ctx context.Context) error {
 	}
 	p.gone(p.ahead[len(p.ahead)-1], lease)
 	p.step()
-	return nil
 }
 
 // awaitNotice asks the server to tell if the one ahead has led and announces its departure. If

@@ -20,7 +20,7 @@ func (p *Place) takeOver(ctx context.Context, heard session.Heartbeat) error {
 		p.took = name
 		p.step()
 	case errors.Is(err, session.ErrUnproved): // it counts as unannounced
-		return p.departed(ctx)
+		p.departed()
 	case ctx.Err() != nil || p.s.Err() != nil:
 		return err
 	case errors.Is(err, session.ErrOwnGone):

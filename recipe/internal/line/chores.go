@@ -121,8 +121,11 @@ func (c *chores) do(ctx context.Context, p *Place) error {
 			c.watched = early(now, part, watched)
 		}
 	}
-	if before := p.watchedBefore(); before != nil && before.Deleted() {
-		c.kept = early(now, 1, kept) // due, until it has been done
+	if before := p.watchedBefore(); err == nil && before != nil && before.Deleted() {
+		asked := false
+		if err = p.passed(ctx, len(p.ahead)-2, &asked); err != nil {
+			c.kept = early(now, 1, kept) // those further ahead may have gone, too
+		}
 	}
 	if err == nil && c.kept.Add(kept).Passed(now) {
 		if err = p.askKept(ctx); err == nil {
@@ -248,10 +251,7 @@ func (p *Place) ask(ctx context.Context, i int) (stat zk.Stat, ok bool, err erro
 		before = p.s.Watch(path, p.wake)
 		p.before, p.beforeName = before, p.ahead[i].Full
 	}
-	switch {
-	case before.Deleted():
-		return stat, false, nil
-	case before.Armed():
+	if before.Armed() {
 		return p.s.Exists(ctx, path)
 	}
 	_, stat, err = before.Get(ctx)

@@ -11,6 +11,22 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
+// takenInTurn calls InTurn in the background.
+func takenInTurn(ctx context.Context, all []*lock.Lock) <-chan inTurn {
+	got := make(chan inTurn, 1)
+	go func() {
+		set, err := lock.InTurn(ctx, all...)
+		got <- inTurn{set, err}
+	}()
+	return got
+}
+
+// inTurn is what a call of InTurn has returned.
+type inTurn struct {
+	set *lock.Set
+	err error
+}
+
 // Another takes the same locks one by one, as Curator's InterProcessMultiLock does. It holds the
 // first when InTurn is called. Then it gets the second, too, and InTurn gets both afterwards.
 func TestInTurnLetsOneThatTakesLocksOneByOneFinish(t *testing.T) {
@@ -18,25 +34,20 @@ func TestInTurnLetsOneThatTakesLocksOneByOneFinish(t *testing.T) {
 		theirs, ours := locks(t, s.Client("other"), "/x", "/y"), locks(t, s.Client("ours"), "/x", "/y")
 		x, err := theirs[0].Acquire(t.Context())
 		shared.Must(t, err)
-		sets := make(chan *lock.Set, 1)
-		go func() {
-			set, err := lock.InTurn(t.Context(), ours...)
-			if err != nil {
-				t.Error(err)
-			}
-			sets <- set
-		}()
+		got := takenInTurn(t.Context(), ours)
 		s.Eventually("place in the first line", func() bool { return s.left("/x") == 2 })
 		await.Sleep(time.Second)
 		y, err := theirs[1].Acquire(s.Within(stageT))
 		shared.Must(t, err)
 		release(t, x)
 		await.Sleep(time.Second)
-		if len(sets) > 0 {
+		if len(got) > 0 {
 			t.Error("both are held while another holds the second")
 		}
 		release(t, y)
-		set := <-sets
+		taken := <-got
+		shared.Must(t, taken.err)
+		set := taken.set
 		if !set.Valid() || set.Held()[0].Node()[:3] != "/x/" || set.Held()[1].Node()[:3] != "/y/" {
 			t.Errorf("valid: %v, held: %v, %v", set.Valid(), set.Held()[0].Node(), set.Held()[1].Node())
 		}
@@ -51,14 +62,7 @@ func TestInTurnBeginsAgainWhenOneIsLostMeanwhile(t *testing.T) {
 		other, ours := locks(t, s.Client("other"), "/x", "/y"), locks(t, s.Client("ours"), "/x", "/y")
 		y, err := other[1].Acquire(t.Context())
 		shared.Must(t, err)
-		sets := make(chan *lock.Set, 1)
-		go func() {
-			set, err := lock.InTurn(t.Context(), ours...)
-			if err != nil {
-				t.Error(err)
-			}
-			sets <- set
-		}()
+		got := takenInTurn(t.Context(), ours)
 		s.Eventually("place in the second line", func() bool { return s.left("/y") == 2 })
 		first := s.Below("/x")[0].Path
 		behind := s.begin("other", other[0].Acquire, false)
@@ -67,11 +71,13 @@ func TestInTurnBeginsAgainWhenOneIsLostMeanwhile(t *testing.T) {
 		x := <-behind
 		release(t, y)
 		await.Sleep(stageT)
-		if len(sets) > 0 {
+		if len(got) > 0 {
 			t.Fatal("the first lock is another's")
 		}
 		release(t, x)
-		set := <-sets
+		taken := <-got
+		shared.Must(t, taken.err)
+		set := taken.set
 		if !set.Valid() {
 			t.Error("it is over")
 		}
@@ -92,11 +98,7 @@ func TestInTurnGivesUpWithAllThatItHolds(t *testing.T) {
 			y, err := other[0].Acquire(t.Context())
 			shared.Must(t, err)
 			ctx, cancel := context.WithCancel(t.Context())
-			failed := make(chan error, 1)
-			go func() {
-				_, err := lock.InTurn(ctx, ours...)
-				failed <- err
-			}()
+			got := takenInTurn(ctx, ours)
 			s.Eventually("place in the second line", func() bool { return s.left("/y") == 2 })
 			begun := time.Now()
 			if closes {
@@ -104,7 +106,7 @@ func TestInTurnGivesUpWithAllThatItHolds(t *testing.T) {
 			} else {
 				cancel()
 			}
-			if err := <-failed; err == nil || time.Since(begun) > stageD {
+			if err := (<-got).err; err == nil || time.Since(begun) > stageD {
 				t.Errorf("error %v after %v", err, time.Since(begun))
 			} else if !closes {
 				want(t, err, context.Canceled)

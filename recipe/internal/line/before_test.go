@@ -2,6 +2,7 @@ package line
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,9 +18,12 @@ import (
 )
 
 // enterLock is enterLine in the line of a lock.
-func enterLock(t *testing.T, s *session.Session) *Place {
+func enterLock(t *testing.T, s *session.Session) *Place { return enterAs(t, s, Write) }
+
+// enterAs is enterLock for a writer or a reader.
+func enterAs(t *testing.T, s *session.Session, style Style) *Place {
 	t.Helper()
-	p, err := Join(t.Context(), s, Config{Dir: "/l", Style: Write, Clock: clock.System, Busy: true})
+	p, err := Join(t.Context(), s, Config{Dir: "/l", Style: style, Clock: clock.System, Busy: true})
 	stage.Must(t, err)
 	return p
 }
@@ -117,5 +121,30 @@ func TestADeletionIsHeardAlthoughTheNameIsThereAgain(t *testing.T) {
 			&zk.CreateRequest{Path: line[0].path, Acl: zk.WorldACL(zk.PermAll)})
 		stage.Must(t, err)
 		stepUntil(t, third, func(st Standing) bool { return st.Position == 1 })
+	})
+}
+
+// Many readers wait behind a writer, and that one waits for another. When the first is gone, the
+// readers are not woken: all their sessions would beat at the same moment.
+func TestReadersBehindAWriterAreNotWokenByTheOneBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := zktest.Start(t, zktest.Config{InMemory: true, Latency: time.Millisecond, Logf: func(string, ...any) {}})
+		line := lockLine(t, e, "holder", "heir")
+		waiting := line[1:]
+		for i := range 10 {
+			s := openWith(t, e, fmt.Sprint("reader ", i), session.Config{Timeout: 10 * time.Second})
+			waiting = append(waiting, enterAs(t, s, Read))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		wait := attended(ctx, t, waiting...)
+		await.Sleep(20 * time.Second)
+		before := e.Counts().Events
+		stage.Must(t, line[0].Leave(t.Context()))
+		await.Sleep(20 * time.Millisecond)
+		if events := e.Counts().Events - before; events > 4 {
+			t.Errorf("%d events; want those of the holder and of the heir", events)
+		}
+		cancel()
+		wait()
 	})
 }

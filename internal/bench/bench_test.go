@@ -155,7 +155,7 @@ func TestBeatsDoNotGrowWithTheNumberOfElections(t *testing.T) {
 		before[i] = c.stamp.beats.Load()
 	}
 	begun := time.Now()
-	time.Sleep(timeout / 2)                                    // of a server's clock
+	time.Sleep(timeout / 2)                                    // the beats of this time are counted
 	periods := float64(time.Since(begun)) / float64(timeout/8) // D is half of the timeout
 	for i, c := range clients {
 		n := float64(c.stamp.beats.Load() - before[i])

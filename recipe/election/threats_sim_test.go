@@ -76,8 +76,9 @@ func TestAForgedHeartbeatMakesTwoLeadersWhomTheirTokensTellApart(t *testing.T) {
 }
 
 // With CREATE on the path alone, somebody stands in front of all: no term ends, and those who were
-// there before lead in their turn. But those who come later wait behind it, and observers take it
-// for the leader.
+// there before lead in their turn. But those who come when these have left wait behind it, and
+// observers take it for the leader. One that comes while these are still there may lead: the notice
+// of a leader that leaves tells it that all ahead are over.
 func TestWhoMayCreateInTheLineStandsInFront(t *testing.T) {
 	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
 		early := s.enter("early") // uses up the first number
@@ -97,11 +98,11 @@ func TestWhoMayCreateInTheLineStandsInFront(t *testing.T) {
 		if err != nil || len(observed) == 0 || observed[0].ID != "eve" {
 			t.Errorf("observers see %+v, %v", observed, err)
 		}
-		late := s.enter("late")
-		late.events.wait(election.EventJoined, 1)
 		all[0].stop()
 		all[1].term()
 		all[1].stop()
+		late := s.enter("late")
+		late.events.wait(election.EventJoined, 1)
 		await.Sleep(2 * stageT)
 		if s.leading() != 0 {
 			t.Error("somebody leads behind it")

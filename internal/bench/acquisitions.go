@@ -18,8 +18,7 @@ func measureAcquisitions(l *lab) error {
 		head:  []string{"waiting", "sessions", "requests", "of these writes", "events"},
 	}
 	for _, waiting := range []int{2, 10, 100, 1000} {
-		sessions := min(waiting+1, 10)
-		c, err := countAcquisitions(l, waiting, sessions)
+		c, sessions, err := countAcquisitions(l, waiting)
 		if err != nil {
 			return fmt.Errorf("%d waiting: %w", waiting, err)
 		}
@@ -34,12 +33,21 @@ func measureAcquisitions(l *lab) error {
 // are the requests that create or delete a znode.
 type acquisitionCost struct{ writes, reads, events int }
 
-func countAcquisitions(l *lab, waiting, sessions int) (c acquisitionCost, err error) {
+// Contenders that have their turn, or are the next but one, have a session each. Those further back
+// share some sessions. So what a session reads after an event belongs to one place.
+const (
+	alone  = acquisitionRounds + 2
+	shared = 10
+)
+
+// countAcquisitions also returns how many sessions there were.
+func countAcquisitions(l *lab, waiting int) (c acquisitionCost, sessions int, err error) {
+	sessions = min(waiting+1, alone+shared)
 	err = unmoved(func() (err error) {
 		c, err = tryAcquisitions(l, waiting, sessions)
 		return err
 	})
-	return c, err
+	return c, sessions, err
 }
 
 func tryAcquisitions(l *lab, waiting, sessions int) (c acquisitionCost, err error) {
@@ -48,12 +56,16 @@ func tryAcquisitions(l *lab, waiting, sessions int) (c acquisitionCost, err erro
 		return c, err
 	}
 	defer closeAll()
+	clients := untapped(all)
+	for i := sessions; i <= waiting; i++ {
+		clients = append(clients, clients[alone+i%shared])
+	}
 	eye, err := dialBare(l, l.server(0), longTimeout)
 	if err != nil {
 		return c, err
 	}
 	defer eye.Close()
-	q, err := formLockLine(l, waiting+1, ourContenders(untapped(all)), eye)
+	q, err := formLockLine(l, waiting+1, ourContenders(clients), eye)
 	if err != nil {
 		return c, err
 	}
@@ -63,6 +75,9 @@ func tryAcquisitions(l *lab, waiting, sessions int) (c acquisitionCost, err erro
 		time.Sleep(50 * time.Millisecond) // answers under way
 		return err
 	}
+	// Each place makes some first reads within 3/4 of a lease. Of those that have joined before the
+	// count begins, they are not counted.
+	time.Sleep(countLease)
 	for range acquisitionRounds {
 		if err := settled(); err != nil {
 			return c, err

@@ -265,11 +265,11 @@ func (p *Place) ask(ctx context.Context, i int) (stat zk.Stat, ok bool, err erro
 }
 
 // watchedBefore returns the watch on the one before the nearest, or nil. It stops one that is on
-// another znode. In the line of a lock, the
-// end of that one mostly means that the nearest holds the lock now. Then this place is the heir.
-// Its session has to beat before its turn comes, or it would have to beat first and hold the lock
-// afterwards. A place that has just joined leaves no such watch, because it would cost a request.
-// Readers leave none: those behind one writer would all be woken at the same time.
+// another znode. In the line of a lock, the end of that one mostly means that the nearest holds the
+// lock now. Then this place is the heir. Its session has to beat before its turn comes, or it would
+// have to beat first and hold the lock afterwards. A place that has just joined leaves no such
+// watch, because it would cost a request. Readers leave none: those behind one writer would all be
+// woken at the same time.
 func (p *Place) watchedBefore() *session.Watch {
 	if i := len(p.ahead) - 2; p.before != nil && (i < 0 || p.ahead[i].Full != p.beforeName) {
 		p.before.Stop()

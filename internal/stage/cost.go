@@ -26,8 +26,9 @@ const handOvers = 30
 
 // EachHandOverCostsTheSame compares what a hand-over costs with 2, 16 and 100 members that wait: a
 // member releases and joins the line again, and the next one acquires. holders have a turn at the
-// same time. Sessions and leases are so long that nothing is asked from time to time and nothing
-// has to be extended. Each member has had a turn before anything is counted, so each lease runs.
+// same time. Sessions and leases are so long that hardly anything is asked from time to time, and
+// nothing has to be extended. Each member has had a turn before anything is counted, so each lease
+// runs.
 //
 // most is how many more requests of a kind a hand-over may cost, where more of them wait. It has to
 // be far less than 8: if each tenth waiter sent one request, 100 waiting would send 8 more than 16.
@@ -75,7 +76,8 @@ func (s *Stage) countHandOvers(holders, waiting int, member func(s *Stage, name 
 		before := m.Joined()
 		begin(m)
 		s.Eventually("place in line", func() bool { return m.Joined() > before })
-		time.Sleep(slow / 1000) // what is under way comes
+		// What is under way comes. If this were longer, more of them would ask something meanwhile.
+		time.Sleep(20 * time.Millisecond)
 	}
 	for i := range holders + waiting {
 		m := member(s, fmt.Sprint("member ", i))

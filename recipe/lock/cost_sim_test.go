@@ -120,7 +120,7 @@ func TestWhatAContendedLockCosts(t *testing.T) {
 
 // The number of those who wait does not matter.
 func TestAHandOverCostsTheSameHoweverManyWait(t *testing.T) {
-	shared.EachHandOverCostsTheSame(t, 1, 1.0/3, func(s *shared.Stage, name string) shared.Member {
+	shared.EachHandOverCostsTheSame(t, 1, 2.0/3, func(s *shared.Stage, name string) shared.Member {
 		p := (&stage{Stage: s}).process(name)
 		return shared.Member{
 			Acquire: func(ctx context.Context) (func(context.Context) error, error) {

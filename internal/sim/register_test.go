@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"strconv"
 	"testing"
 
 	"github.com/go-zookeeper/zk"
@@ -10,11 +9,11 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe"
 )
 
-// ghost is a holder of a lock as a test decides, which writes to number.
+// ghost is a holder of a lock as a test decides, which writes to value.
 type ghost struct {
-	valid  bool
-	number *int64
-	lost   bool // the answers to its writes
+	valid bool
+	value *string
+	lost  bool // the answers to its writes
 }
 
 func (g *ghost) Valid() bool { return g.valid }
@@ -23,7 +22,7 @@ func (g *ghost) Multi(_ context.Context, ops ...any) ([]zk.MultiResponse, error)
 	if !g.valid {
 		return nil, recipe.ErrNotHeld
 	}
-	*g.number, _ = strconv.ParseInt(string(ops[0].(*zk.SetDataRequest).Data), 10, 64)
+	*g.value = string(ops[0].(*zk.SetDataRequest).Data)
 	if g.lost {
 		return nil, zk.ErrConnectionClosed
 	}
@@ -66,7 +65,7 @@ func TestARegisterTellsWhetherItsLockHolds(t *testing.T) {
 			use(b, reads, nil)
 		}, true},
 		"a lost request": {func(use user, _ *register, a, b *ghost) {
-			a.lost, a.number = true, new(int64)
+			a.lost, a.value = true, new(string)
 			use(a, writes, nil)
 			use(b, writes, nil)
 			use(b, reads, nil)
@@ -77,14 +76,15 @@ func TestARegisterTellsWhetherItsLockHolds(t *testing.T) {
 			use(b, reads, nil)
 		}, false},
 	} {
-		r, now := &register{}, int64(0)
+		r, now := &register{}, ""
 		use := func(g *ghost, read bool, pass func()) {
 			if pass == nil {
 				pass = func() {}
 			}
-			r.use(t.Context(), "/l", g, read, func(context.Context) (int64, error) { return now, nil }, pass)
+			get := func(context.Context) (string, error) { return now, nil }
+			r.use(t.Context(), "/l", g, read, get, pass)
 		}
-		c.use(use, r, &ghost{valid: true, number: &now}, &ghost{valid: true, number: &now})
+		c.use(use, r, &ghost{valid: true, value: &now}, &ghost{valid: true, value: &now})
 		if r.linearizable() != c.good {
 			t.Errorf("%s: linearizable %v; want %v", name, !c.good, c.good)
 		}

@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/zkrecipe/zkrecipe/internal/updates"
 )
 
-// Kinds of violations. The last five are seen by the nemesis and told by "broken" lines.
+// Kinds of violations. The last seven are seen by the nemesis and told by "broken" lines.
 const (
 	Overlap      = "overlap"       // two terms were valid at one time
 	TokenOrder   = "token order"   // a later term has a smaller token
 	TokenTwice   = "token twice"   // two terms have one token
+	Order        = "order"         // a contender got what it wanted before one that had come before it
+	LostUpdate   = "lost update"   // what holders have read and written fits no register
 	Outside      = "outside"       // a beat before "elected" or after "deposed"
 	ClockBack    = "clock back"    // a process's stamps decrease
 	AfterPause   = "after pause"   // a term went on after a pause longer than any lease
@@ -61,7 +65,10 @@ func (r *Report) Count(kinds ...string) (n int) {
 // Check judges a history. The lines of each process must be in the order in which it wrote them,
 // and a "started" of the nemesis must stand before those of each process but the candidate's first.
 func Check(lines []Line) *Report {
-	c := &checker{Report: &Report{}, now: map[string]*process{}}
+	c := &checker{
+		Report: &Report{}, now: map[string]*process{},
+		turns: map[string]*turn{}, held: map[string]*Term{}, ops: map[string][]updates.Op{},
+	}
 	for _, l := range lines {
 		if l.ID == Nemesis {
 			c.nemesis(l)
@@ -71,8 +78,13 @@ func Check(lines []Line) *Report {
 	}
 	c.judgeTerms()
 	c.judgeLiveness()
+	c.judgeOrder()
+	c.judgeRegisters()
 	if c.Diverged != "" {
-		c.Violations = slices.DeleteFunc(c.Violations, func(v Violation) bool { return v.Kind == Liveness || v.Kind == Leftover })
+		excused := []string{Liveness, Leftover, Order, LostUpdate}
+		c.Violations = slices.DeleteFunc(c.Violations, func(v Violation) bool {
+			return slices.Contains(excused, v.Kind)
+		})
 	}
 	slices.SortStableFunc(c.Violations, func(a, b Violation) int { return cmp.Compare(a.T, b.T) })
 	return c.Report
@@ -88,6 +100,7 @@ type process struct {
 	waiting         int64            // its latest line of that name
 	terms           map[string]*Term // by path; since "elected", until "deposed"
 	sizing          *sizing          // its latest
+	entered         []*turn          // its places in the line of a semaphore since it held last
 	observed        int64            // the newest leader's token that it was told
 	pausedAt, ranAt int64            // of its last long pause: from, to
 }
@@ -98,9 +111,13 @@ type checker struct {
 	now     map[string]*process
 	all     []*Term // with a beat or without
 	sizings []*sizing
-	erased  []stretch // when an administrator deleted the path: not before from, not after to
-	opened  int64     // the first fault; 0: none
-	closing int64     // when all were told to leave; 0: never
+	turns   map[string]*turn        // by znode: places in the line of a semaphore
+	held    map[string]*Term        // by znode: what contenders have held
+	left    []Line                  // znodes that have gone, and older ones were there
+	ops     map[string][]updates.Op // on the register of each path
+	erased  []stretch               // when an administrator deleted the path: not before from, not after to
+	opened  int64                   // the first fault; 0: none
+	closing int64                   // when all were told to leave; 0: never
 	healed  []Line
 }
 
@@ -140,6 +157,10 @@ func (c *checker) nemesis(l Line) {
 		c.closing = l.T
 	case "healed":
 		c.healed = append(c.healed, l)
+	case "gone":
+		if len(l.Ahead) > 0 {
+			c.left = append(c.left, l)
+		}
 	case "departed":
 		if l.Position > 1 {
 			c.violate(l.T, WakeUps, "the end of %s fired %d watches", l.Of, l.Position)
@@ -179,7 +200,21 @@ func (c *checker) candidate(l Line) {
 	case "waiting":
 		p.waiting = l.T
 	case "elected", "acquired", "downgraded":
+		for _, t := range p.entered {
+			t.served = true
+		}
+		p.entered = nil
 		c.begin(p, path, l)
+	case "entered":
+		t := &turn{id: l.ID}
+		c.turns[l.Node] = t
+		p.entered = append(p.entered, t)
+	case "abandoned":
+		if t := c.turns[l.Node]; t != nil {
+			t.abandoned = true
+		}
+	case "read", "writing", "wrote":
+		c.use(path, l)
 	case "beat":
 		c.beat(p, p.terms[path], l)
 	case "deposed", "lost", "released":
@@ -205,7 +240,8 @@ func (c *checker) candidate(l Line) {
 // begin begins a term.
 func (c *checker) begin(p *process, path string, l Line) {
 	t := &Term{
-		ID: l.ID, Token: l.Token, Path: path, Node: p.node, From: l.T, Deadline: l.Deadline,
+		ID: l.ID, Token: l.Token, Path: path, Node: cmp.Or(l.Node, p.node),
+		From: l.T, Deadline: l.Deadline,
 		Reader: p.recipe == "read" || l.Event == "downgraded", Slots: l.SlotNumbers,
 	}
 	if l.Slot != nil {
@@ -213,6 +249,9 @@ func (c *checker) begin(p *process, path string, l Line) {
 	}
 	if p.recipe == "semaphore" {
 		t.Held, t.waiting = max(1, l.Permits), p.waiting
+	}
+	if p.recipe != "" {
+		c.held[t.Node] = t
 	}
 	p.terms[path] = t
 	c.all = append(c.all, t)

@@ -10,8 +10,8 @@ import (
 )
 
 var kinds = []string{
-	Overlap, TokenOrder, TokenTwice, Outside, ClockBack, AfterPause, LeaseOutlive, Liveness, Observer, WakeUps,
-	Leftover, Foreign, Late, Exit, Unfinished,
+	Overlap, TokenOrder, TokenTwice, Order, LostUpdate, Outside, ClockBack, AfterPause, LeaseOutlive,
+	Liveness, Observer, WakeUps, Leftover, Foreign, Late, Exit, Unfinished,
 }
 
 func recorded(t *testing.T, pattern string) (files []string) {

@@ -74,9 +74,12 @@ func TestNoMoreHoldPermitsThanThereAre(t *testing.T) {
 		want    []string
 		overlap time.Duration
 	}{
-		"as many as there are": {2, slices.Concat(held("a", 1, 0, 10), held("b", 3, 5, 20), held("c", 2, 11, 30)), nil, 0},
-		"one in one's instant": {2, slices.Concat(held("a", 1, 0, 10), held("b", 3, 5, 20), held("c", 2, 10, 30)), []string{Overlap}, 0},
-		"one too many":         {2, slices.Concat(held("a", 1, 0, 10), held("b", 3, 5, 20), held("c", 2, 7, 30)), []string{Overlap}, 3 * time.Millisecond},
+		"as many as there are": {2, slices.Concat(held("a", 2, 0, 10), held("b", 1, 5, 20), held("c", 3, 11, 30)), nil, 0},
+		"one in one's instant": {2, slices.Concat(held("a", 2, 0, 10), held("b", 1, 5, 20), held("c", 3, 10, 30)), []string{Overlap}, 0},
+		"one too many":         {2, slices.Concat(held("a", 2, 0, 10), held("b", 1, 5, 20), held("c", 3, 7, 30)), []string{Overlap}, 3 * time.Millisecond},
+		"one overtaken":        {2, slices.Concat(held("a", 1, 0, 10), held("b", 3, 5, 20), held("c", 2, 11, 30)), []string{Order}, 0},
+		"two overtaken":        {2, slices.Concat(held("b", 3, 5, 20), held("a", 1, 21, 30), held("c", 2, 22, 30)), []string{Order}, 0},
+		"one told late":        {2, slices.Concat(held("b", 3, 5, 20), held("a", 1, 6, 30)), nil, 0},
 		"two too many":         {2, slices.Concat(held("a", 1, 0, 30), held("b", 2, 5, 30), held("c", 3, 10, 12), held("d", 4, 11, 40)), []string{Overlap, Overlap}, 19 * time.Millisecond},
 		"one of one too many":  {1, slices.Concat(held("a", 1, 0, 10), held("b", 2, 5, 20)), []string{Overlap}, 5 * time.Millisecond},
 		"one, an older token":  {1, slices.Concat(held("a", 2, 0, 10), held("b", 1, 15, 20)), []string{TokenOrder}, 0},
@@ -86,6 +89,7 @@ func TestNoMoreHoldPermitsThanThereAre(t *testing.T) {
 		"a lease and room":     {2, slices.Concat(lost("a", 1, 0, 10, 40), held("b", 2, 5, 15), held("c", 3, 20, 50)), nil, 0},
 		"no lease, no room":    {2, slices.Concat(lost("a", 1, 0, 10, 40), lost("b", 2, 0, 10, 50), held("c", 3, 20, 60)), []string{LeaseOutlive}, 0},
 		"the path was deleted": {2, slices.Concat(erased, held("a", 1, 0, 10), held("b", 3, 5, 20), held("c", 2, 7, 30)), nil, 0},
+		"deleted, overtaken":   {2, slices.Concat(erased, held("a", 1, 0, 10), held("b", 3, 5, 20), held("c", 2, 11, 30)), nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var lines []Line

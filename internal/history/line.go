@@ -27,9 +27,14 @@ import (
 // A contender (examples/contender) writes "acquired" instead of "elected", and "lost" or "released"
 // instead of "deposed". Before, it writes "waiting", and "busy" if it does not want to wait.
 // "acquired" has the Slot of a permit that has one. For several permits it has their number and
-// their SlotNumbers. What is held at several paths has one line for each, with its Path. Besides it
-// writes
+// their SlotNumbers. What is held at several paths has one line for each, with its Path. Its Node
+// is that of what is held. Besides it writes
 //
+//	entered     Node: it waits for a permit, in the line of the semaphore
+//	abandoned   Node: it does not stand there any more, and this place got it no permit
+//	read        Token, Began, Found, Left: it has read the register of the lock twice
+//	writing     Token, Began, Found, Left: about to write Left into it, in place of Found
+//	wrote       the same, and Outcome: ok, refused or unknown
 //	downgraded  Token, Deadline: after "released", this writer is a reader
 //	revoked     Token: it was asked to release the lock
 //	resizing    Size: about to change how many permits there are
@@ -47,7 +52,8 @@ import (
 //	asked      Of: about to be told to resign
 //	erasing    nothing: an administrator is about to delete the whole path, record and all
 //	erased     nothing: it is deleted
-//	gone       Node: somebody saw that this znode has been deleted
+//	gone       Node, Ahead: somebody saw that this znode has been deleted, and that older ones
+//	           of the same directory were there before and after that
 //	healed     TimeoutMS (a bound): all is mended; within the bound somebody leads
 //	closing    nothing: all candidates are about to be told to leave
 //	departed   Of, Position: a candidate's znode has gone, and this has fired so many watches
@@ -55,29 +61,34 @@ import (
 //	diverged   Text: the servers' data differ, though each has caught up: the ensemble has broken its own promise
 //	broken     Reason, Text: a promise that the nemesis itself saw broken; Reason is a kind of Violation
 type Line struct {
-	T           int64  `json:"t"` // CLOCK_MONOTONIC in ns, see Now
-	ID          string `json:"id"`
-	Event       string `json:"event"`
-	Session     string `json:"session,omitempty"`
-	TimeoutMS   int64  `json:"timeout_ms,omitempty"`
-	LeaseMS     int64  `json:"lease_ms,omitempty"`
-	Node        string `json:"node,omitempty"`
-	Position    int    `json:"position,omitempty"`
-	Token       int64  `json:"token,omitempty"`
-	Path        string `json:"path,omitempty"`     // of the lock; "" where there is only one
-	Permits     int    `json:"permits,omitempty"`  // how many are held; 0: one
-	Slot        *int   `json:"slot,omitempty"`     // of a permit, by examples/contender
-	SlotNumbers []int  `json:"slots,omitempty"`    // of several
-	Deadline    int64  `json:"deadline,omitempty"` // when the lease ends unless it is extended, in T's clock
-	Reason      string `json:"reason,omitempty"`
-	Leader      string `json:"leader,omitempty"`
-	LeaderToken int64  `json:"leader_token,omitempty"`
-	Error       string `json:"error,omitempty"`
-	Of          string `json:"of,omitempty"`
-	Recipe      string `json:"recipe,omitempty"`  // lock, read, write, semaphore
-	Size        int    `json:"size,omitempty"`    // how many permits there are; 0: it is no semaphore
-	Slots       bool   `json:"slotted,omitempty"` // they have slots
-	Text        string `json:"text,omitempty"`
+	T           int64    `json:"t"` // CLOCK_MONOTONIC in ns, see Now
+	ID          string   `json:"id"`
+	Event       string   `json:"event"`
+	Session     string   `json:"session,omitempty"`
+	TimeoutMS   int64    `json:"timeout_ms,omitempty"`
+	LeaseMS     int64    `json:"lease_ms,omitempty"`
+	Node        string   `json:"node,omitempty"`
+	Position    int      `json:"position,omitempty"`
+	Token       int64    `json:"token,omitempty"`
+	Path        string   `json:"path,omitempty"`     // of the lock; "" where there is only one
+	Permits     int      `json:"permits,omitempty"`  // how many are held; 0: one
+	Began       int64    `json:"began,omitempty"`    // when a register was read first, in T's clock
+	Found       string   `json:"found,omitempty"`    // what was read in a register
+	Left        string   `json:"left,omitempty"`     // what was read again, or is written
+	Outcome     string   `json:"outcome,omitempty"`  // of a write
+	Ahead       []string `json:"ahead,omitempty"`    // names of older znodes
+	Slot        *int     `json:"slot,omitempty"`     // of a permit, by examples/contender
+	SlotNumbers []int    `json:"slots,omitempty"`    // of several
+	Deadline    int64    `json:"deadline,omitempty"` // when the lease ends unless it is extended, in T's clock
+	Reason      string   `json:"reason,omitempty"`
+	Leader      string   `json:"leader,omitempty"`
+	LeaderToken int64    `json:"leader_token,omitempty"`
+	Error       string   `json:"error,omitempty"`
+	Of          string   `json:"of,omitempty"`
+	Recipe      string   `json:"recipe,omitempty"`  // lock, read, write, semaphore
+	Size        int      `json:"size,omitempty"`    // how many permits there are; 0: it is no semaphore
+	Slots       bool     `json:"slotted,omitempty"` // they have slots
+	Text        string   `json:"text,omitempty"`
 }
 
 // Nemesis is the ID of what breaks things. No candidate may be called so.

@@ -79,6 +79,7 @@ func TestNoMoreHoldPermitsThanThereAre(t *testing.T) {
 		"one too many":         {2, slices.Concat(held("a", 2, 0, 10), held("b", 1, 5, 20), held("c", 3, 7, 30)), []string{Overlap}, 3 * time.Millisecond},
 		"one overtaken":        {2, slices.Concat(held("a", 1, 0, 10), held("b", 3, 5, 20), held("c", 2, 11, 30)), []string{Order}, 0},
 		"two overtaken":        {2, slices.Concat(held("b", 3, 5, 20), held("a", 1, 21, 30), held("c", 2, 22, 30)), []string{Order}, 0},
+		"with a slot":          {2, slices.Concat(held("a", 1, 0, 10), held("b", 3, 5, 20, 0), held("c", 2, 11, 30)), nil, 0},
 		"one told late":        {2, slices.Concat(held("b", 3, 5, 20), held("a", 1, 6, 30)), nil, 0},
 		"two too many":         {2, slices.Concat(held("a", 1, 0, 30), held("b", 2, 5, 30), held("c", 3, 10, 12), held("d", 4, 11, 40)), []string{Overlap, Overlap}, 19 * time.Millisecond},
 		"one of one too many":  {1, slices.Concat(held("a", 1, 0, 10), held("b", 2, 5, 20)), []string{Overlap}, 5 * time.Millisecond},

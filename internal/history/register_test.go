@@ -48,6 +48,7 @@ func TestALostUpdateIsCaught(t *testing.T) {
 		"killed, and written late": {
 			slices.Concat(killed, wrote("b", 4, 5, "", "y", "ok"), read(6, 7, "x", "x")), lost},
 		"a reader sees it change": {slices.Concat(first("ok"), read(2, 4, "", "x")), lost},
+		"it changes, told early":  {slices.Concat(killed, read(2, 4, "", "x"), first("ok")[1:]), lost},
 		"of two locks": {
 			slices.Concat(at("/a", first("ok")), at("/b", wrote("b", 1, 3, "", "y", "ok"))), nil},
 		"of two locks, one wrong": {

@@ -25,6 +25,7 @@ type program struct {
 	commands chan string     // from stdin: "acquire", "downgrade" and "release"
 	requests chan request    // from stdin: the others
 	revoked  chan *lock.Held // somebody asks to release it
+	using    sync.WaitGroup  // what reads and writes the registers
 }
 
 // run contends until ctx ends, or as often as it was told. The error is why it could not.
@@ -60,6 +61,7 @@ func (p *program) run(ctx context.Context) error {
 		}
 		stop()
 		followed.Wait()
+		p.using.Wait()
 		if err = errors.Join(err, client.Close()); err != nil {
 			p.out.Fail(err)
 		}
@@ -118,6 +120,7 @@ func (p *program) keep(ctx context.Context, h holding) {
 		p.out.Session(s.ID(), p.client) // before the line about what is held in it
 	}
 	p.tellHeld(always, "acquired", h, permitsOf(h)...)
+	p.use(ctx, h, p.recipe == "read")
 	writer := p.writerOf(h)
 	var over <-chan time.Time
 	if p.hold > 0 {
@@ -174,6 +177,9 @@ func (p *program) release(h holding) {
 func (p *program) tellHeld(ok func() bool, event string, h holding, more ...any) {
 	for _, one := range partsOf(h) {
 		fields := append(named(one, h), "deadline", one.Remaining)
+		if event != "beat" {
+			fields = append(fields, "node", one.Node())
+		}
 		p.out.WriteIf(ok, event, append(fields, more...)...)
 	}
 }
@@ -195,6 +201,7 @@ func (p *program) downgrade(ctx context.Context, writer *lock.Held) holding {
 		return nil
 	}
 	p.tellHeld(always, "downgraded", reader)
+	p.use(ctx, reader, true)
 	return reader
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path"
 
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
@@ -28,6 +29,12 @@ func (p *program) lockEvent(ev lock.Event) {
 // permitEvent tells the same of a semaphore.
 func (p *program) permitEvent(ev semaphore.Event) {
 	switch ev.Kind {
+	case semaphore.EventJoined:
+		p.out.Write("entered", "node", ev.Node)
+	case semaphore.EventLeft:
+		if path.Base(path.Dir(ev.Node)) == "locks" {
+			p.out.Write("abandoned", "node", ev.Node)
+		}
 	case semaphore.EventFailed, semaphore.EventImpaired:
 		p.out.Fail(ev.Err)
 	case semaphore.EventBlocked:

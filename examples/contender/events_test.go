@@ -81,6 +81,9 @@ func TestEventsAreTold(t *testing.T) {
 		"persistent":           {permit: semaphore.Event{Kind: semaphore.EventBlocked, Node: n}, event: "error", text: n},
 		"silent":               {permit: semaphore.Event{Kind: semaphore.EventTookOver, Node: n}, event: "takeover", node: n},
 		"room, but a lease":    {permit: semaphore.Event{Kind: semaphore.EventWithheld}, event: "withheld"},
+		"in the line":          {permit: semaphore.Event{Kind: semaphore.EventJoined, Node: n}, event: "entered", node: n},
+		"out of the line":      {permit: semaphore.Event{Kind: semaphore.EventLeft, Node: "/s/locks/n"}, event: "abandoned", node: "/s/locks/n"},
+		"a permit's end":       {permit: semaphore.Event{Kind: semaphore.EventLeft, Node: "/s/leases/n"}},
 		"a permit":             {permit: semaphore.Event{Kind: semaphore.EventAcquired, Node: n}},
 	} {
 		var out bytes.Buffer

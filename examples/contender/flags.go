@@ -14,6 +14,7 @@ import (
 // options are the flags.
 type options struct {
 	id, style, recipe string
+	write             string
 	times             int
 	size, permits     int
 	try, slots        bool
@@ -55,6 +56,9 @@ func newProgram() *program {
 		"give each permit a slot; all users of a path should agree\n(false: only the rank decides)")
 	f.IntVar(&p.times, "times", 0,
 		"how often to ask for it before leaving; with -try a busy lock\ncounts, too; 0: for ever")
+	f.StringVar(&p.write, "write", "",
+		"while it is held, read and write the znode at `path` with the lock's\n"+
+			"own path below that, by Multi")
 	f.BoolVar(&p.try, "try", false, "do not wait for others")
 	f.DurationVar(&p.beat, "beat", 10*time.Millisecond, "time between two beats of a holder")
 	f.BoolVar(&p.verbose, "v", false, "log to stderr")
@@ -81,6 +85,10 @@ func (p *program) check() error {
 		return fmt.Errorf("-path is %q; want one path with -try, and for a semaphore", p.Path)
 	case len(slices.Compact(slices.Sorted(strings.SplitSeq(p.Path, ",")))) < 1+strings.Count(p.Path, ","):
 		return fmt.Errorf("-path is %q; want each path once", p.Path)
+	case p.write != "" && !strings.HasPrefix(p.write, "/"):
+		return fmt.Errorf("-write is %q; want a path", p.write)
+	case p.write != "" && p.recipe == "semaphore" && p.size != 1:
+		return fmt.Errorf("-write is %q; want -size 1 with it, and for a semaphore", p.write)
 	case p.times < 0:
 		return fmt.Errorf("-times is %d; want 0 or more", p.times)
 	case p.beat < 100*time.Microsecond || p.beat > time.Hour:

@@ -287,6 +287,7 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 		{"-recipe", "semaphore", "-style", "kazoo"}, {"-recipe", "semaphore", "-size", "-1"}, {"-recipe", "semaphore", "-size", "4097"},
 		{"-recipe", "semaphore", "-permits", "0"}, {"-recipe", "semaphore", "-permits", "2", "-try"}, {"-permits", "2"},
 		{"-recipe", "semaphore", "-path", "/a,/b"}, {"-path", "/a,/b", "-try"}, {"-path", "/a,"}, {"-path", "/a,/b,/a"},
+		{"-write", "r"}, {"-write", "/r", "-recipe", "semaphore"},
 		{"-lease", "1h"}, {"-path", "l"}, {"-zk", "a:b:c"}, {"more"},
 	} {
 		p := proc.Start(t, exe, args...)

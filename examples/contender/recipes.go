@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
 	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
@@ -27,6 +29,8 @@ type holding interface {
 type part interface {
 	holding
 	Token() int64
+	Node() string
+	Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error)
 }
 
 // means is how to get it, and what else can be asked for.

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path"
+
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/examples/internal/example"
+	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
+	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
+)
+
+// The register of a lock is a znode that its holders read and write. What they tell of it shows
+// whether a write was lost: package internal/updates judges that.
+
+// beatsBetween is how many beats pass between two uses of a register: between the read and the
+// write, too, because that is when the lock may be lost.
+const beatsBetween = 5
+
+// use reads and writes the register of each part of h, if there are any, until h is over. It does
+// not wait for that. Only ctx ends what has begun: when h is over, Multi alone keeps it from
+// writing.
+func (p *program) use(ctx context.Context, h holding, reads bool) {
+	if p.write == "" {
+		return
+	}
+	s, err := p.client.Session(h.Context())
+	if err != nil {
+		return // h is over
+	}
+	for _, one := range partsOf(h) {
+		p.using.Go(func() {
+			err := p.useOne(ctx, s, one, h, reads)
+			if err != nil && ctx.Err() == nil && one.Valid() {
+				p.out.Fail(err)
+			}
+		})
+	}
+}
+
+func (p *program) useOne(
+	ctx context.Context, s *session.Session, one part, h holding, reads bool,
+) error {
+	at := p.write + p.Path
+	if _, ok := h.(*lock.Set); ok {
+		at = p.write + path.Dir(one.Node())
+	}
+	// In another session than that of the holder, what is read may be old.
+	stat, there, err := s.Exists(ctx, one.Node())
+	if err != nil || !there || stat.EphemeralOwner != s.ID() {
+		return err
+	}
+	if err := s.EnsurePath(ctx, at, nil); err != nil {
+		return err
+	}
+	for one.Valid() {
+		began := lines.Now()
+		found, _, err := s.Get(ctx, at)
+		if err != nil {
+			return err
+		}
+		if err := example.Sleep(ctx, beatsBetween*p.beat); err != nil {
+			return nil // it was told to end
+		}
+		fields := append(named(one, h), "began", began, "found", string(found))
+		if reads {
+			left, _, err := s.Get(ctx, at)
+			if err != nil {
+				return err
+			}
+			p.out.WriteIf(one.Valid, "read", append(fields, "left", string(left))...)
+			continue
+		}
+		fields = append(fields, "left", fmt.Sprintf("%s-%d", p.id, lines.Now()))
+		if err := p.writeOne(ctx, at, one, fields); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeOne writes the last of the fields into the register. It tells that before, too: a process
+// that is killed does not tell what came of it.
+func (p *program) writeOne(ctx context.Context, at string, one part, fields []any) error {
+	p.out.Write("writing", fields...)
+	value := fields[len(fields)-1].(string)
+	_, err := one.Multi(ctx, &zk.SetDataRequest{Path: at, Data: []byte(value), Version: -1})
+	p.out.Write("wrote", append(fields, "outcome", outcomes[session.OutcomeOf(err)])...)
+	if session.Permanent(err) {
+		return err
+	}
+	return nil // it may succeed the next time, if h is not over
+}
+
+var outcomes = map[session.Outcome]string{
+	session.OutcomeDone: "ok", session.OutcomeNotDone: "refused", session.OutcomeUnknown: "unknown",
+}

@@ -85,6 +85,11 @@ func (r *Round) bring(ctx context.Context, kinds []kind, at, rest []*ensemble.Se
 			return err
 		}
 	}
+	for _, dir := range r.dirs() {
+		if dir != r.path { // which is watched already
+			r.watch(ctx, dir)
+		}
+	}
 	return r.served(ctx)
 }
 
@@ -107,6 +112,9 @@ func (r *Round) setSize(ctx context.Context) error {
 	return errors.Join(err, client.Close())
 }
 
+// registers is where the registers of locks are. Each has the path of its lock below that.
+const registers = "/registers"
+
 // contend is the command that starts a contender, without the flags that it shares with a
 // candidate.
 func (r *Round) contend(k kind) string {
@@ -114,8 +122,12 @@ func (r *Round) contend(k kind) string {
 	if r.asking {
 		size = 0
 	}
+	flags := k.flags
+	if k.recipe != "semaphore" { // it has several permits, whose holders write at one time
+		flags += " -write " + registers
+	}
 	return fmt.Sprintf("%s -recipe %s -size %d -slots=%v -hold %v -rest 10ms %s",
-		r.contender, k.recipe, size, r.slots, 2*r.lease, k.flags)
+		r.contender, k.recipe, size, r.slots, 2*r.lease, flags)
 }
 
 // pathsOf are where the locks of a kind are.

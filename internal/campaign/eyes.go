@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"sync"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -18,36 +18,33 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// watchPath marks when znodes of the path are gone, as soon as one of the servers tells, until stop
-// is called.
-func (r *Round) watchPath(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
+// watch marks when znodes of a directory are gone, as soon as one of the servers tells, until ctx
+// ends. The round waits for that.
+func (r *Round) watch(ctx context.Context, dir string) {
 	for _, eye := range r.rig.eyes {
-		wg.Go(func() {
+		r.watching.Go(func() {
 			known := map[string]bool{}
 			for ctx.Err() == nil {
-				r.look(ctx, eye, known)
+				r.look(ctx, eye, dir, known)
 			}
 		})
 	}
-	return func() { cancel(); wg.Wait() }
 }
 
-// look follows the path's children in one session. What one server has shown stays known: it does
-// not go back behind what it has told. Errors are the faults' doing, so they are not reported.
-func (r *Round) look(ctx context.Context, eye *session.Client, known map[string]bool) {
+// look follows the directory's children in one session. What one server has shown stays known: it
+// does not go back behind what it has told. Errors are the faults' doing, so they are not reported.
+func (r *Round) look(ctx context.Context, eye *session.Client, dir string, known map[string]bool) {
 	s, err := eye.Session(ctx)
 	if err != nil {
 		return
 	}
 	wake := make(chan struct{}, 1)
-	w := s.Watch(r.path, wake)
+	w := s.Watch(dir, wake)
 	defer w.Stop()
 	for {
 		names, _, err := w.Children(ctx)
 		if err != nil {
-			_ = r.last(ctx, tick/5) // the path itself may be gone
+			_ = r.last(ctx, tick/5) // the directory itself may be gone
 			return
 		}
 		there := map[string]bool{}
@@ -56,7 +53,9 @@ func (r *Round) look(ctx context.Context, eye *session.Client, known map[string]
 		}
 		for name := range known {
 			if !there[name] {
-				r.mark(history.Line{Event: "gone", Node: path.Join(r.path, name)})
+				r.mark(history.Line{
+					Event: "gone", Node: path.Join(dir, name), Ahead: aheadOf(name, known, there),
+				})
 			}
 		}
 		clear(known)
@@ -71,6 +70,27 @@ func (r *Round) look(ctx context.Context, eye *session.Client, known map[string]
 			return
 		}
 	}
+}
+
+// aheadOf returns the names of the older znodes that were there when one went: those with
+// smaller numbers that are in the list before and in the list after.
+func aheadOf(name string, before, after map[string]bool) (ahead []string) {
+	own, ok := numberOf(name)
+	for other := range before {
+		if n, inLine := numberOf(other); ok && inLine && after[other] && n < own {
+			ahead = append(ahead, other)
+		}
+	}
+	slices.Sort(ahead)
+	return ahead
+}
+
+// numberOf returns the number that the servers have put at the end of a name. A name that has none
+// does not stand in line.
+func numberOf(name string) (n uint64, ok bool) {
+	const digits = 10
+	n, err := strconv.ParseUint(name[max(0, len(name)-digits):], 10, 32)
+	return n, err == nil
 }
 
 // divergence tells how the servers differ about the path's children after each has caught up with

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/zkrecipe/zkrecipe/internal/history"
 	"github.com/zkrecipe/zkrecipe/internal/need"
 	"github.com/zkrecipe/zkrecipe/internal/variant"
 )
@@ -22,7 +23,7 @@ func TestWhoDoesNotWaitForTheLeaseIsCaught(t *testing.T) {
 		"^7c": "candidate", "^8a": "contender", "^8i": "contender",
 	} {
 		t.Run(fault, func(t *testing.T) {
-			isCaught(t, v, program, "-rounds", "3", "-faults", fault, "-lease", "1s")
+			isCaught(t, v, history.Overlap, program, "-rounds", "3", "-faults", fault, "-lease", "1s")
 		})
 	}
 }
@@ -35,7 +36,7 @@ func TestWhoAdmitsAnyRankIsCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	isCaught(t, v, "contender", "-rounds", "3", "-faults", "^8c")
+	isCaught(t, v, history.Overlap, "contender", "-rounds", "3", "-faults", "^8c")
 }
 
 // When one lock of a set is lost, the next in its line gets it. So the set must be over then.
@@ -45,7 +46,7 @@ func TestASetThatOutlivesOneOfItsLocksIsCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	isCaught(t, v, "contender", "-rounds", "3", "-faults", "^8j")
+	isCaught(t, v, history.Overlap, "contender", "-rounds", "3", "-faults", "^8j")
 }
 
 // What has become a reader keeps writers away as before.
@@ -55,7 +56,28 @@ func TestAWriterThatForgetsTheReaderAheadIsCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	isCaught(t, v, "contender", "-rounds", "6", "-faults", "^8l", "-lease", "1s")
+	isCaught(t, v, history.Overlap, "contender", "-rounds", "6", "-faults", "^8l", "-lease", "1s")
+}
+
+// A reader beside other readers shows no overlap. It has passed the writer that waits for them.
+func TestWhoOvertakesAWriterIsCaught(t *testing.T) {
+	need.That(t, Available)
+	v, err := variant.Read("testdata/readers-join-readers.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	isCaught(t, v, history.Order, "contender", "-rounds", "3", "-faults", "^8b")
+}
+
+// A holder that is cut off between its read and its write writes when all is mended, long after
+// others have written.
+func TestWhoWritesWithoutTheGuardIsCaught(t *testing.T) {
+	need.That(t, Available)
+	v, err := variant.Read("testdata/writes-without-the-guard.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	isCaught(t, v, history.LostUpdate, "contender", "-rounds", "3", "-faults", "^8a")
 }
 
 func TestStaleSessionsAreToldByTheirIDs(t *testing.T) {

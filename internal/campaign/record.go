@@ -50,10 +50,11 @@ func (r *record) mark(l history.Line) {
 	case "started", "killed":
 		delete(r.now, l.Of)
 	case "gone":
-		if r.gone[l.Node] != 0 {
+		if r.gone[l.Node] == 0 {
+			r.gone[l.Node] = l.T
+		} else if len(l.Ahead) == 0 {
 			return // seen at another server already
 		}
-		r.gone[l.Node] = l.T
 	}
 	r.add(l)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
 	"github.com/zkrecipe/zkrecipe/internal/history"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 const (
@@ -51,9 +52,10 @@ type Round struct {
 	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
 	proxies    []*faultproxy.Proxy
 	debuggers  debuggers
-	kept       int64         // the token whose term may outlive the fault; 0: it is not asked for
-	foreign    []string      // znodes of nobody's that must still be there at the end
-	settledIn  time.Duration // after all had been mended
+	watching   sync.WaitGroup // what watches znodes
+	kept       int64          // the token whose term may outlive the fault; 0: it is not asked for
+	foreign    []string       // znodes of nobody's that must still be there at the end
+	settledIn  time.Duration  // after all had been mended
 	notes      notes
 	after      []time.Duration // from a fault that ends a leadership until the next one leads
 	stall      stallMeter
@@ -108,7 +110,7 @@ func pick[E any](r *Round, from []E) E { return from[r.rng.IntN(len(from))] }
 // run goes through a round and returns its history. The error is why it could not be gone through.
 func (r *Round) run(ctx context.Context, f Fault, seed uint64) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, hangs, fmt.Errorf("round hangs: %v are over", hangs))
-	defer cancel()
+	defer func() { cancel(); r.watching.Wait() }()
 	r.mark(history.Line{Event: "round", TimeoutMS: r.T.Milliseconds(), LeaseMS: r.lease.Milliseconds(),
 		Text: fmt.Sprintf("%s, seed %d, path %s", f.Name, seed, r.path)})
 	if err := r.rig.mend(ctx); err != nil {
@@ -119,8 +121,7 @@ func (r *Round) run(ctx context.Context, f Fault, seed uint64) (err error) {
 	if f.Alone { // it needs no election
 		return f.Do(ctx, r)
 	}
-	stop := r.watchPath(ctx)
-	defer stop()
+	r.watch(ctx, r.path)
 	if f.Start == nil {
 		err = r.lineUp(ctx, 3)
 	} else {
@@ -236,11 +237,16 @@ func (r *Round) clean(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := s.EnsureDeleted(ctx, dir); err != nil {
+		if err := r.remove(ctx, s, dir); err != nil {
 			return err
 		}
 	}
-	return s.EnsureDeleted(ctx, r.path)
+	return r.remove(ctx, s, r.path)
+}
+
+// remove deletes a directory and the register that may belong to it.
+func (r *Round) remove(ctx context.Context, s *session.Session, dir string) error {
+	return errors.Join(s.EnsureDeleted(ctx, dir), s.EnsureDeleted(ctx, registers+dir))
 }
 
 // childless waits until dir has no children, and returns those that it still has after so long.

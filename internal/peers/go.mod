@@ -8,6 +8,9 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
-require github.com/cenkalti/backoff/v4 v4.3.0 // indirect
+require (
+	github.com/anishathalye/porcupine v1.3.1 // indirect
+	github.com/cenkalti/backoff/v4 v4.3.0 // indirect
+)
 
 replace github.com/zkrecipe/zkrecipe => ../..

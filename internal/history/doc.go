@@ -15,18 +15,22 @@
 // A candidate also claims: it tells until when its lease runs. No other term may begin before that,
 // unless the candidate has ended its term itself.
 //
+// A znode that has gone proves its place in the line: see order.go. What holders have read and
+// written in a register is a history of its own, which package updates judges.
+//
 // # What is excused
 //
 // An administrator may delete any znode by hand, at any time. That excuses nothing. If the
 // administrator deletes the election's path and everything in it, the line's record is deleted,
 // too. The next candidate then does not know that there were others. A term from before the
 // deletion may go on for one lease, D. So nothing between the deletion and D after it counts as an
-// overlap, and tokens of terms that begin in that time do not count either.
+// overlap, and tokens of terms that begin in that time do not count either. Registers are not
+// judged then.
 //
 // ZooKeeper can lose committed transactions before 3.8.5, and in 3.9.0 and 3.9.1 (ZOOKEEPER-4643):
 // a server is killed after it has noted a new epoch, and before it has written what it was sent.
 // When it comes back, its data count as the newest. The servers' data differ from then on, and a
 // candidate may stand behind a znode that exists on its server alone. If that has been seen
-// ("diverged"), nothing is demanded about liveness and about what is left. Leaders and tokens are
-// judged as always.
+// ("diverged"), nothing is demanded about liveness, about what is left, about the order of znodes
+// and about registers. Leaders and tokens are judged as always.
 package history

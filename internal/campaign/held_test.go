@@ -59,7 +59,8 @@ func TestAWriterThatForgetsTheReaderAheadIsCaught(t *testing.T) {
 	isCaught(t, v, history.Overlap, "contender", "-rounds", "6", "-faults", "^8l", "-lease", "1s")
 }
 
-// A reader beside other readers shows no overlap. It has passed the writer that waits for them.
+// A reader that joins other readers has passed the writer that waits for them. Later that writer
+// holds beside the reader, because it does not know of it. What is asked for is the first of these.
 func TestWhoOvertakesAWriterIsCaught(t *testing.T) {
 	need.That(t, Available)
 	v, err := variant.Read("testdata/readers-join-readers.txt")

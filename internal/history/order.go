@@ -21,7 +21,9 @@ import (
 // The proof is a znode b that has gone while an older znode a was there before and after that, as
 // one server has shown it. A server shows all changes in one order. So a was there as long as b
 // was. If the contender of b has got by b what it wanted, it has passed a. Nothing is excused: a
-// znode that is deleted, or goes with its session, is not there any more.
+// znode that is deleted, or goes with its session, is not there any more. So what this does not
+// show is that b has passed an a that went before b, or so soon after b that each server has shown
+// both in one list.
 
 // turn is a place in the line of a semaphore.
 type turn struct {
@@ -35,7 +37,12 @@ const readStyle = "__READ__"
 
 // judgeOrder judges those who have left while older ones stood there.
 func (c *checker) judgeOrder() {
+	told := map[string]bool{}
 	for _, l := range c.left {
+		if told[l.Node] { // by another server
+			continue
+		}
+		told[l.Node] = true
 		if t := c.turns[l.Node]; t != nil && t.served && !t.abandoned {
 			c.violate(l.T, Order, "%s has left the line for a permit, %s, before %q, which stood there",
 				t.id, l.Node, l.Ahead)

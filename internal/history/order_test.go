@@ -49,6 +49,7 @@ func TestOneThatOvertakesIsCaught(t *testing.T) {
 		"a writer passes a reader":    {"write", holds(w6, r5), overtaken},
 		"a reader passes a writer":    {"read", holds(r6, w5), overtaken},
 		"a reader passes a reader":    {"read", holds(r6, r5), nil},
+		"seen at two servers":         {"write", append(holds(w6, w5), gone(12, "/l/"+w6, w5)), overtaken},
 		"a reader passes both":        {"read", holds(r6, r5, w5), overtaken},
 		"a lock, and not a beat":      {"lock", append(holds("6")[:1:1], gone(11, "/l/6", "5")), overtaken},
 		"one that has got nothing":    {"lock", []Line{gone(11, "/l/6", "5")}, nil},

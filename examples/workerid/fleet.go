@@ -2,137 +2,89 @@ package main
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"os"
-	"sync"
+	"slices"
 	"time"
 
-	"github.com/zkrecipe/zkrecipe/examples/internal/cable"
+	"github.com/zkrecipe/zkrecipe/examples/internal/child"
 	"github.com/zkrecipe/zkrecipe/examples/internal/example"
 	"github.com/zkrecipe/zkrecipe/examples/internal/lines"
-	"github.com/zkrecipe/zkrecipe/recipe/semaphore"
-	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // fleet is all workers, and the book of the ids that they have issued.
 type fleet struct {
+	*child.Group // its lock guards what follows program
 	*program
-	out      *lines.Output
-	all      []*worker
-	acquired chan struct{} // somebody has got a number since the last look; has room for one
+	out *lines.Output
 
-	mu     sync.Mutex // guards what follows
-	issued map[int64]string
-	twice  int
+	workers []string
+	halfway string           // who waits for its pause in the middle of a burst
+	has     map[string]*hold // of each worker that has a number, and of each that had one
+	begun   map[int]begin    // of the latest hold of each number of which there are ids
+	issued  map[int64]string // who has issued each id
+	// How many ids were issued by two workers, and how many by one whose number was another's.
+	twice, late int
 }
+
+// hold is the time for which a worker has a number.
+type hold struct {
+	number int
+	token  int64
+	ids    int  // issued so far
+	over   bool // the worker says so
+}
+
+// begin is the first id of a hold.
+type begin struct{ token, at int64 }
 
 func newFleet(p *program) *fleet {
-	return &fleet{program: p, out: lines.New(os.Stdout, "fleet"), acquired: make(chan struct{}, 1), issued: map[int64]string{}}
+	f := &fleet{program: p, out: lines.New(example.Stdout, "fleet"),
+		has: map[string]*hold{}, begun: map[int]begin{}, issued: map[int64]string{}}
+	f.Group = child.NewGroup(p.Args(), f.tell)
+	for i := range p.workers {
+		f.workers = append(f.workers, fmt.Sprintf("w%d", i+1))
+	}
+	return f
 }
 
-// worker is one process of the fleet, with a client and a network of its own.
-type worker struct {
-	f      *fleet
-	name   string
-	out    *lines.Output
-	cable  cable.Cable
-	client *session.Client
-	cancel context.CancelFunc
-	done   chan struct{} // closed when it has stopped
-}
-
-// stepWithin is how long one step of the play may take.
-const stepWithin = 30 * time.Second
-
-// play lets workers come, be cut off, come back and leave.
-func (f *fleet) play(ctx context.Context) error {
-	for i := range f.workers {
-		w, err := f.start(ctx, fmt.Sprintf("w%d", i+1))
-		if err != nil {
-			return err
-		}
-		if i < f.size {
-			if err := f.next(ctx); err != nil { // one after the other, so that the last have to wait
-				return err
-			}
-		} else {
-			f.out.Write("waits", "worker", w.name)
-		}
+// tell takes in a line of a worker, and shows it unless it is one of the many ids.
+func (f *fleet) tell(worker string, text []byte) error {
+	var line struct {
+		Event         string
+		Number, Token int64
+		Slot          int
 	}
-	work := func() error { return example.Sleep(ctx, f.Session.Lease) }
-	if err := work(); err != nil {
+	if err := json.Unmarshal(text, &line); err != nil {
 		return err
 	}
-	cut := f.all[0]
-	f.out.Write("cut", "worker", cut.name)
-	cut.cable.Cut()
-	if err := f.next(ctx); err != nil {
-		return err
-	}
-	if err := work(); err != nil {
-		return err
-	}
-	f.out.Write("healed", "worker", cut.name)
-	cut.cable.Mend()
-	f.all[1].stop()
-	if err := f.next(ctx); err != nil {
-		return err
-	}
-	return work()
-}
-
-// next waits until somebody has got a number.
-func (f *fleet) next(ctx context.Context) error {
-	select {
-	case <-f.acquired:
+	switch line.Event {
+	case "issued":
+		f.enter(line.Number, worker)
 		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(stepWithin):
-		return errors.New("nobody has got a number in time")
+	case "halfway":
+		f.halfway = worker
+	case "acquired":
+		f.has[worker] = &hold{number: line.Slot, token: line.Token}
+	case "lost", "released":
+		f.has[worker].over = true
 	}
+	fmt.Fprintf(example.Stdout, "%s\n", text)
+	return nil
 }
 
-// start starts a worker.
-func (f *fleet) start(ctx context.Context, name string) (*worker, error) {
-	w := &worker{f: f, name: name, out: lines.New(os.Stdout, name), done: make(chan struct{})}
-	client, err := w.cable.Client(f.Program)
-	if err != nil {
-		return nil, err
-	}
-	w.client = client
-	sem, err := semaphore.New(client, f.Path, f.size, semaphore.Config{ID: name, Slots: true})
-	if err != nil {
-		return nil, err
-	}
-	ctx, w.cancel = context.WithCancel(ctx)
-	f.all = append(f.all, w)
-	go func() {
-		defer close(w.done)
-		w.work(ctx, sem)
-	}()
-	return w, nil
-}
-
-// stop ends a worker in good order.
-func (w *worker) stop() {
-	w.cancel()
-	<-w.done
-	_ = w.client.Close()
-}
-
-func (f *fleet) stop() {
-	for _, w := range f.all {
-		w.cable.Mend()
-		w.stop()
-	}
-}
-
-// enter notes an id in the book.
+// enter notes an id in the book. It is late if another worker, who got the number later, has issued
+// ids of that time, too, or of an earlier one. Then it is mere luck if it was not issued twice.
 func (f *fleet) enter(id int64, who string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	h, at := f.has[who], timeOf(id)
+	h.ids++
+	switch b := f.begun[h.number]; {
+	case h.token > b.token:
+		f.begun[h.number] = begin{h.token, at}
+	case h.token < b.token && at >= b.at:
+		f.late++
+		f.out.Write("late", "number", id, "worker", who)
+	}
 	if other, taken := f.issued[id]; taken {
 		f.twice++
 		f.out.Write("twice", "number", id, "workers", []string{other, who})
@@ -140,37 +92,70 @@ func (f *fleet) enter(id int64, who string) {
 	f.issued[id] = who
 }
 
-func (f *fleet) totals() (issued, twice int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.issued), f.twice
+// issues reports whether a worker has issued ids with its present number. The caller holds the
+// lock.
+func (f *fleet) issues(worker string) bool {
+	h := f.has[worker]
+	return h != nil && !h.over && h.ids > 0
 }
 
-// work issues ids as long as there is a number, again and again until ctx ends.
-func (w *worker) work(ctx context.Context, sem *semaphore.Semaphore) {
-	for ctx.Err() == nil {
-		permit, err := sem.Acquire(ctx)
-		if err != nil {
-			if ctx.Err() == nil {
-				w.out.Fail(err)
-			}
-			return
-		}
-		slot := permit.Slot()
-		w.out.Write("acquired", "slot", slot.Number(), "token", slot.Token(), "deadline", permit.Remaining)
-		select {
-		case w.f.acquired <- struct{}{}:
-		default: // it is told already
-		}
-		n := issue(ctx, permit, func(id int64) { w.f.enter(id, w.name) })
-		lost := context.Cause(permit.Context()) // nil if it was not
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		_ = permit.Release(late) // it goes on in the background
-		cancel()
-		if lost != nil {
-			w.out.Write("lost", "slot", slot.Number(), "token", slot.Token(), "issued", n, "reason", lost.Error())
-		} else {
-			w.out.Write("released", "slot", slot.Number(), "token", slot.Token(), "issued", n)
+// untilIssues waits until a worker issues ids.
+func (f *fleet) untilIssues(ctx context.Context, worker string) error {
+	return f.Until(ctx, "ids of "+worker, func() bool { return f.issues(worker) })
+}
+
+// play lets workers come, be paused, go on and leave.
+func (f *fleet) play(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute) // against hanging: it takes some seconds
+	defer cancel()
+	for i, w := range f.workers {
+		f.Start(w)
+		if i >= f.size {
+			f.out.Write("waits", "worker", w)
+		} else if err := f.untilIssues(ctx, w); err != nil { // so that the last have to wait
+			return err
 		}
 	}
+	heir := f.workers[f.size] // who waits at the end
+	if child.CanPause {
+		heir = f.workers[0]
+		if err := f.pause(ctx, heir); err != nil {
+			return err
+		}
+	} else {
+		f.out.Write("not paused", "reason", "this system cannot pause processes")
+	}
+	leaves := f.workers[1]
+	f.out.Write("leaves", "worker", leaves)
+	f.End(leaves)
+	return f.untilIssues(ctx, heir)
+}
+
+// pause stops a worker in the middle of its issuing (SIGSTOP). The worker goes on (SIGCONT) when
+// another has its number and issues ids with that. It returns when the worker has noticed its loss.
+func (f *fleet) pause(ctx context.Context, worker string) error {
+	c := f.Child(worker)
+	c.Send("a pause comes")
+	var had *hold
+	err := f.Until(ctx, "moment for a pause", func() bool {
+		had = f.has[worker]
+		return f.halfway == worker
+	})
+	if err != nil {
+		return err
+	}
+	c.Pause()
+	f.out.Write("paused", "worker", worker)
+	err = f.Until(ctx, "other worker with the number", func() bool {
+		return slices.ContainsFunc(f.workers, func(other string) bool {
+			return other != worker && f.issues(other) && f.has[other].number == had.number
+		})
+	})
+	if err != nil {
+		return err
+	}
+	c.Send("it is over")
+	f.out.Write("goes on", "worker", worker)
+	c.Resume()
+	return f.Until(ctx, "loss of the number of "+worker, func() bool { return had.over })
 }

@@ -29,15 +29,19 @@ type line struct {
 	ID, Event, Worker, Reason string
 	Slot                      *int
 	Token                     int64
-	Issued, Twice             int
+	Issued, Twice, Late       int
 }
 
+// patient are flags with which a busy machine loses no lease.
+var patient = []string{"-timeout", "20s", "-lease", "5s"}
+
 func TestNoIDIsIssuedTwice(t *testing.T) {
-	p := proc.Start(t, exe)
+	t.Parallel()
+	p := proc.Start(t, exe, patient...)
 	if code, stderr := p.Exit(hang); code != 0 || stderr != "" {
 		t.Fatalf("exit code %d, stderr %q; want 0 and none", code, stderr)
 	}
-	slots, tokens, last := map[string]int{}, map[int]int64{}, line{}
+	tokens, last := map[int]int64{}, line{}
 	counts := map[string]int{}
 	for _, text := range p.Lines() {
 		var l line
@@ -49,15 +53,25 @@ func TestNoIDIsIssuedTwice(t *testing.T) {
 			if l.Token <= tokens[*l.Slot] || *l.Slot < 0 || *l.Slot >= size {
 				t.Errorf("%s has slot %d with token %d after %d", l.ID, *l.Slot, l.Token, tokens[*l.Slot])
 			}
-			tokens[*l.Slot], slots[l.ID] = l.Token, *l.Slot
+			tokens[*l.Slot] = l.Token
 		}
 		last = l
 	}
-	if counts["acquired"] < size+2 || counts["lost"] == 0 || counts["released"] == 0 {
+	if counts["acquired"] < size+2 || counts["lost"] == 0 || counts["released"] == 0 || counts["goes on"] != 1 {
 		t.Errorf("events %v", counts)
 	}
-	if last.Event != "done" || last.Twice != 0 || last.Issued < 1000 {
+	if last.Event != "done" || last.Twice+last.Late != 0 || last.Issued < 1000 {
 		t.Errorf("last line %+v", last)
+	}
+}
+
+// A worker that does not ask goes on with the burst in the middle of which it was paused.
+func TestWithoutTheCheckANumberIsUsedByTwo(t *testing.T) {
+	t.Parallel()
+	p := proc.Start(t, exe, append([]string{"-check=false"}, patient...)...)
+	code, stderr := p.Exit(hang)
+	if code != 1 || !strings.Contains(stderr, " with a number that was another's") {
+		t.Errorf("exit code %d, stderr %q; want 1 and that a number was used by two", code, stderr)
 	}
 }
 

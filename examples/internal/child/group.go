@@ -35,9 +35,16 @@ func Is() bool { return os.Getenv(mark) != "" }
 // Run is for a child: it calls f with a context that also ends when the parent stops the child, or
 // is gone. Then it returns nil.
 func Run(ctx context.Context, f func(context.Context) error) error {
+	return Hear(ctx, func(string) {}, f)
+}
+
+// Hear is Run for a child that hears the lines which the parent sends.
+func Hear(ctx context.Context, hear func(line string), f func(context.Context) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	go func() { // not waited for: a read of stdin cannot be cancelled
-		_, _ = io.Copy(io.Discard, os.Stdin)
+		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+			hear(in.Text())
+		}
 		stop()
 	}()
 	if err := f(ctx); ctx.Err() == nil {
@@ -164,6 +171,21 @@ func (g *Group) Kill(id string) {
 	<-c.done
 }
 
+// End asks a child to end, by the end of its stdin, and kills it if that takes too long. All its
+// lines have been told when it returns.
+func (g *Group) End(id string) {
+	c := g.Child(id)
+	g.Do(func() { delete(g.children, id) })
+	g.stop(id, c, "")
+}
+
+// stop ends a child that is no member any more. If it does not end with 0, that is a failure.
+func (g *Group) stop(id string, c *Child, line string) {
+	if err := c.stop(line); err != nil {
+		g.Fail(fmt.Errorf("%s: %w", id, err))
+	}
+}
+
 // Stop asks all children to end, by a line unless it is empty, and by the end of their stdin. It
 // kills those that take too long. If last names a child, Stop asks it when the others have ended:
 // where the leader is the last, nobody else is elected for a moment. Stop returns the first
@@ -171,20 +193,15 @@ func (g *Group) Kill(id string) {
 func (g *Group) Stop(line, last string) error {
 	var children map[string]*Child
 	g.Do(func() { children, g.children = g.children, map[string]*Child{} }) // from now on they may end
-	stop := func(id string, c *Child) {
-		if err := c.stop(line); err != nil {
-			g.Fail(fmt.Errorf("%s: %w", id, err))
-		}
-	}
 	var others sync.WaitGroup
 	for id, c := range children {
 		if id != last {
-			others.Go(func() { stop(id, c) })
+			others.Go(func() { g.stop(id, c, line) })
 		}
 	}
 	others.Wait()
 	if c := children[last]; c != nil {
-		stop(last, c)
+		g.stop(last, c, line)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

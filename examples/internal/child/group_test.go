@@ -91,6 +91,20 @@ func TestAGroupHearsItsChildrenAndEndsThem(t *testing.T) {
 	}
 }
 
+func TestOneChildCanBeEnded(t *testing.T) {
+	g := gather(t, "echo", "a", "b")
+	g.Child("a").Send("hello")
+	g.End("a")
+	if g.Child("a") != nil || !slices.Equal(g.told["a"], []string{"hello"}) {
+		t.Errorf("got the lines %q; want that sent, and no child", g.told["a"])
+	}
+	g.Child("b").Send("still here")
+	g.hears(t, 2)
+	if err := g.Stop("", ""); err != nil {
+		t.Errorf("the end of the group: %v; want none: no child has ended by itself", err)
+	}
+}
+
 func TestAPausedChildCanBeStopped(t *testing.T) {
 	if !CanPause {
 		t.Skip("processes cannot be paused here")

@@ -60,21 +60,9 @@ func (p *program) run(ctx context.Context) error {
 	fmt.Fprintf(example.Stdout, "ZooKeeper: %s\n", p.Servers)
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute) // against hanging: it takes some seconds
 	defer cancel()
-	s := &show{history: history{}, shards: shardNames(p.shards), processes: processNames(p.processes)}
-	s.Group = child.NewGroup(p.Args(), s.tell)
+	s := newShow(p)
 	s.Fail(s.perform(ctx))
-	err := s.Stop("", "")
-	if problems := s.history.problems(); len(problems) > 0 {
-		return errors.Join(err, fmt.Errorf("two leaders of one shard at once:\n  %s", strings.Join(problems, "\n  ")))
-	}
-	if err == nil {
-		n := 0
-		for _, terms := range s.history {
-			n += len(terms)
-		}
-		fmt.Fprintf(example.Stdout, "\nTwo leaders of one shard at once: never (%d terms).\n", n)
-	}
-	return err
+	return s.end()
 }
 
 // shardNames returns the names of n shards.
@@ -97,6 +85,28 @@ type show struct {
 	*child.Group      // its lock guards history
 	history           history
 	shards, processes []string
+}
+
+func newShow(p *program) *show {
+	s := &show{history: history{}, shards: shardNames(p.shards), processes: processNames(p.processes)}
+	s.Group = child.NewGroup(p.Args(), s.tell)
+	return s
+}
+
+// end ends the processes, and returns the first failure, and whether a shard ever had two leaders.
+func (s *show) end() error {
+	err := s.Stop("", "")
+	if problems := s.history.problems(); len(problems) > 0 {
+		return errors.Join(err, fmt.Errorf("two leaders of one shard at once:\n  %s", strings.Join(problems, "\n  ")))
+	}
+	if err == nil {
+		n := 0
+		for _, terms := range s.history {
+			n += len(terms)
+		}
+		fmt.Fprintf(example.Stdout, "\nTwo leaders of one shard at once: never (%d terms).\n", n)
+	}
+	return err
 }
 
 // tell takes in a line of a process: what it leads.

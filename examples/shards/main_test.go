@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,11 +16,16 @@ import (
 
 var exe string
 
-// The test program is a process that leads shards, too, and a dishonest one, when a test here has
-// called run.
+// dishonest is set in the environment of a test program that is to claim too much.
+const dishonest = "SHARDS_TEST_DISHONEST"
+
+// The test program is a process that leads shards, too, when a test here has called run.
 func TestMain(m *testing.M) {
 	if child.Is() {
-		runProcess(boasting)
+		if os.Getenv(dishonest) != "" {
+			runProcess(boasting)
+		}
+		runProcess(honest)
 	}
 	var remove func()
 	exe, remove = proc.Build()
@@ -69,13 +76,55 @@ func TestShardsAreSpreadOnARealEnsemble(t *testing.T) {
 }
 
 func TestTwoLeadersOfOneShardFailTheRun(t *testing.T) {
-	t.Parallel()
+	t.Setenv(dishonest, "yes")
 	p := newProgram()
 	p.shards, p.processes = 6, 2
 	err := p.Run(t.Context(), p.run)
 	if err == nil || !strings.Contains(err.Error(), "two leaders of one shard at once") {
 		t.Errorf("the run ends with %v; want that there were two leaders", err)
 	}
+}
+
+// A process does not run for longer than its lease, and does not know that. Its shards go to the
+// others. It leads none of them when it goes on, and gets them back.
+func TestAMemberThatIsPausedLeadsNothingWhenItGoesOn(t *testing.T) {
+	if !child.CanPause {
+		t.Skip("processes cannot be paused here")
+	}
+	t.Parallel()
+	p := newProgram()
+	p.processes, p.Session.Lease = 3, 2*time.Second
+	err := p.Run(t.Context(), func(ctx context.Context) error {
+		s := newShow(p)
+		s.Fail(s.pause(ctx))
+		return s.end()
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// pause lets a process be paused until the others lead its shards.
+func (s *show) pause(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, hang)
+	defer cancel()
+	for _, id := range s.processes {
+		s.Start(id)
+	}
+	before, err := s.settle(ctx, s.processes, nil)
+	if err != nil {
+		return err
+	}
+	victim := before.busiest(s.processes)
+	others := slices.DeleteFunc(slices.Clone(s.processes), func(p string) bool { return p == victim })
+	s.Child(victim).Pause()
+	s.Do(func() { s.history.gone(victim) })
+	if before, err = s.settle(ctx, others, before); err != nil {
+		return err
+	}
+	s.Child(victim).Resume()
+	_, err = s.settle(ctx, s.processes, before)
+	return err
 }
 
 func TestAnInterruptedRunFails(t *testing.T) {

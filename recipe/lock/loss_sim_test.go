@@ -2,13 +2,20 @@ package lock_test
 
 import (
 	"context"
+	"net"
+	"slices"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
+	"github.com/zkrecipe/zkrecipe/internal/faultproxy"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe"
 	"github.com/zkrecipe/zkrecipe/recipe/lock"
+	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
@@ -88,4 +95,72 @@ func TestALateGuardedWriteDoesNotLand(t *testing.T) {
 		want(t, h.Release(t.Context()), recipe.ReasonLeaseExpired)
 		release(t, second)
 	})
+}
+
+// A guarded write is outstanding when the session of its lock expires. The same client has another
+// session, and another process the lock. Then the request comes to a server that has not heard of
+// the end of the session, or it is lost and must not be repeated, or its answer is.
+func TestAGuardedWriteDoesNotLandWhenItsClientHasAnotherSession(t *testing.T) {
+	for name, action := range map[string]faultproxy.Action{
+		"the request is late": faultproxy.HoldRequest,
+		"the request is lost": faultproxy.LoseRequest,
+		"the answer is lost":  faultproxy.LoseReply,
+	} {
+		t.Run(name, func(t *testing.T) {
+			onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+				admin, follower := s.Admin(), s.Followers()[0]
+				shared.Must(t, admin.EnsurePath(t.Context(), "/data", nil))
+				proxies := shared.Proxies(t, s.Stage)
+				var free atomic.Bool // the client may use other servers than the follower
+				dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+					if !free.Load() && address != follower.Addr() {
+						return nil, syscall.EHOSTUNREACH
+					}
+					return proxies.Dial(ctx, network, address)
+				}
+				a, b := s.processOf(s.Open("a", session.Config{Dial: dial}), "a"), s.process("b")
+				h := a.acquire()
+				old := s.Session(a.client).ID()
+				await.Sleep(stageD)
+				var came atomic.Bool
+				s.Trap.Set(func(r zktest.Request) bool {
+					if r.Session == old && slices.Contains(r.Paths, "/data") {
+						came.Store(true)
+					}
+					return false
+				})
+				fault := proxies[slices.Index(proxies.Addrs(), follower.Addr())].On(func(f faultproxy.Frame) bool {
+					return f.Op == faultproxy.OpMulti && f.First == faultproxy.OpCheck // no other begins so now
+				}, 1, action)
+				written := make(chan error, 1)
+				go func() {
+					_, err := h.Multi(context.Background(), &zk.SetDataRequest{Path: "/data", Data: []byte("late"), Version: -1})
+					written <- err
+				}()
+				<-fault.Done()
+				s.Link(s.Leader(), follower).Delay(2 * stageT) // it does not hear of the end of the session
+				free.Store(true)
+				s.ExpireSession(old)
+				second := b.acquire()
+				_, err := second.Multi(t.Context(), &zk.SetDataRequest{Path: "/data", Data: []byte("second"), Version: -1})
+				shared.Must(t, err)
+				s.Eventually("another session", func() bool {
+					x, err := a.client.Session(t.Context())
+					return err == nil && x.ID() != old
+				})
+				fault.Release()
+				if err := <-written; err == nil {
+					t.Error("the late write was done")
+				}
+				await.Sleep(4 * stageT)
+				if data, _, _ := admin.Get(t.Context(), "/data"); string(data) != "second" {
+					t.Errorf("data %q", data)
+				}
+				if want := action != faultproxy.LoseRequest; came.Load() != want {
+					t.Errorf("the write came to a server: %v; want %v", came.Load(), want)
+				}
+				release(t, second)
+			})
+		})
+	}
 }

@@ -45,7 +45,13 @@ type process struct {
 // process makes a process with the lock of the stage.
 func (s *stage) process(name string, cfg ...lock.Config) *process {
 	s.T.Helper()
-	p := &process{s: s, name: name, host: s.Host(name), client: s.Client(name)}
+	return s.processOf(s.Client(name), name, cfg...)
+}
+
+// processOf is process with a client that the test has opened.
+func (s *stage) processOf(client *session.Client, name string, cfg ...lock.Config) *process {
+	s.T.Helper()
+	p := &process{s: s, name: name, host: s.Host(name), client: client}
 	c := append(cfg, lock.Config{})[0]
 	c.ID, c.Logger, c.OnEvent = name, shared.Logger(name), p.events.Add
 	var err error

@@ -2,6 +2,7 @@ package semaphore_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -144,5 +145,60 @@ func TestTheSlotOfAYoungerPermitThatMayStillBeValidIsNotTaken(t *testing.T) {
 			t.Errorf("slot %d after %d", got.Slot().Number(), younger.Slot().Number())
 		}
 		s.release(got)
+	})
+}
+
+// Members issue ids all the time, made of the time and the number of their slot. One is cut off for
+// two session timeouts, so it needs another session. A fifth gets its slot meanwhile.
+func TestNoIDIsIssuedTwiceWhileAMemberIsCutOff(t *testing.T) {
+	const size = 4
+	type id struct {
+		at   time.Time
+		slot int
+	}
+	onStage(t, size, zktest.Config{}, func(t *testing.T, s *stage) {
+		var mu sync.Mutex // guards issued
+		issued := map[id]string{}
+		issue := func(who string, p *semaphore.Permit) *semaphore.Permit {
+			go func() {
+				for ; t.Context().Err() == nil; time.Sleep(10 * time.Millisecond) {
+					mu.Lock()
+					if slot := p.Slot(); slot.Valid() {
+						now := id{time.Now().Truncate(10 * time.Millisecond), slot.Number()}
+						if other := issued[now]; other != "" && other != who {
+							t.Errorf("%s and %s issue %v", other, who, now)
+						}
+						issued[now] = who
+					}
+					mu.Unlock()
+				}
+			}()
+			return p
+		}
+		cut := s.process("a", slotted)
+		old := issue("a", cut.acquire())
+		others := []*semaphore.Permit{}
+		for _, name := range []string{"b", "c", "d"} {
+			others = append(others, issue(name, s.process(name, slotted).acquire()))
+		}
+		session := s.Session(cut.client).ID()
+		fifth, got := s.process("e", slotted).queue(), make(chan *semaphore.Permit, 1)
+		go func() { got <- issue("e", <-fifth) }()
+		await.Sleep(2 * stageD)
+		cut.host.Hold()
+		cut.host.Cut()
+		await.Sleep(2 * stageT)
+		if slot := (<-got).Slot().Number(); slot != old.Slot().Number() {
+			t.Errorf("slot %d is taken; want %d", slot, old.Slot().Number())
+		}
+		cut.host.Heal()
+		again := cut.begin(1)
+		await.Sleep(stageT)
+		if now := s.Session(cut.client).ID(); now == session {
+			t.Error("the session has survived")
+		}
+		s.release(others[0])
+		issue("a", <-again)
+		await.Sleep(stageT)
 	})
 }

@@ -4,8 +4,9 @@
 #             real ZooKeeper ensembles; what needs something that is not here is skipped
 # make long   after a change of the core or of its tests, about 10 minutes: all rounds and the broken variants, the simulation, each
 #             fault once on real ensembles, the models in part, what differs between releases, each benchmark once
-# make peers  with other programs, some minutes: candidates of Curator, kazoo, go-zookeeper and etcd beside ours, and Kerberos
-# make peers-newest  the mixed lines of make peers with the newest Curator and kazoo, which Maven and pip fetch: some minutes
+# make peers  with other programs, some minutes: candidates of Curator, kazoo, go-zookeeper and etcd beside ours, and Kerberos; locks
+#             also beside the newest Curator and kazoo, which Maven and pip fetch
+# make peers-newest  all mixed lines of make peers with the newest Curator and kazoo: some minutes
 # make fuzz   20,000 inputs for each fuzz target, about a minute
 # make deps   install what make test, long and peers need beside Go (Debian, as root); make deps test does both
 # make lint   staticcheck, and go vet for macOS and Windows
@@ -133,6 +134,8 @@ peers:
 	@[ -e /usr/share/java/curator-recipes.jar ] && command -v javac >/dev/null || \
 		echo "SKIP: no Curator here: make deps"
 	@/usr/bin/python3 -c 'import kazoo' 2>/dev/null || echo "SKIP: no kazoo here: make deps"
+	@command -v mvn >/dev/null && /usr/bin/python3 -m pip --version >/dev/null 2>&1 || \
+		echo "SKIP: no Maven or no pip here, so nothing runs with the newest Curator or kazoo: make deps"
 	cd internal/peers && $(GO) vet ./... && $(GO) test $(RACE) $(LEAN) -parallel 4 -timeout 30m ./...
 	@# A module of its own: Kerberos, with a KDC and a server that trusts it.
 	@command -v krb5kdc >/dev/null || echo "SKIP: no KDC here: make deps"

@@ -50,8 +50,11 @@ type field struct {
 // be run with both.
 var newest = map[Kind]Kind{LeaderLatch: LeaderLatchNew, LeaderSelector: LeaderSelectorNew, Kazoo: KazooNew, KazooPatterns: KazooPatternsNew}
 
+// newestOnly tells whether they do.
+func newestOnly() bool { return os.Getenv("ZKRECIPE_PEERS") == "newest" }
+
 func release(k Kind) Kind {
-	if os.Getenv("ZKRECIPE_PEERS") == "newest" {
+	if newestOnly() {
 		return cmp.Or(newest[k], k)
 	}
 	return k

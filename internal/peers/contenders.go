@@ -20,6 +20,9 @@ const (
 	CuratorWrite     LockKind = "ReadWriteLock.write"
 	CuratorSemaphore LockKind = "SemaphoreV2"
 
+	// CuratorMulti takes the locks of several paths one by one: a path with commas.
+	CuratorMulti LockKind = "InterProcessMultiLock"
+
 	// CuratorDowngrade gets the lock as a writer, and holds it as a reader.
 	CuratorDowngrade LockKind = "ReadWriteLock.downgrade"
 
@@ -42,7 +45,8 @@ func OurLock(recipe, style string) LockKind { return LockKind("ours " + recipe +
 func (k LockKind) library() Kind {
 	recipe, release, fetched := strings.Cut(string(k), "@")
 	library := map[LockKind]Kind{
-		CuratorMutex: LeaderLatch, CuratorRead: LeaderLatch, CuratorWrite: LeaderLatch, CuratorDowngrade: LeaderLatch, CuratorSemaphore: LeaderLatch,
+		CuratorMutex: LeaderLatch, CuratorRead: LeaderLatch, CuratorWrite: LeaderLatch,
+		CuratorDowngrade: LeaderLatch, CuratorSemaphore: LeaderLatch, CuratorMulti: LeaderLatch,
 		KazooLock: Kazoo, KazooRead: Kazoo, KazooWrite: Kazoo, KazooSemaphore: Kazoo, GoLock: ZkLock,
 	}[LockKind(recipe)]
 	if fetched {

@@ -229,7 +229,7 @@ func (f *field) contendAs(k LockKind, cfg Config, c Contention) *Peer {
 	var p *Peer
 	ready := make(chan struct{})
 	cfg.Connect, cfg.Timeout = cmp.Or(cfg.Connect, f.e.ConnectString()), cmp.Or(cfg.Timeout, usual)
-	cfg.Path, cfg.ID, cfg.Beat = f.path, fmt.Sprintf("%s %d", k, len(f.all)), 2*time.Millisecond
+	cfg.Path, cfg.ID, cfg.Beat = cmp.Or(cfg.Path, f.path), fmt.Sprintf("%s %d", k, len(f.all)), 2*time.Millisecond
 	if k == GoLock { // its host waits to be told
 		cfg.OnLine = func(l Line) {
 			if l.Event == "elected" {

@@ -1,7 +1,9 @@
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
 import org.apache.curator.framework.recipes.locks.InterProcessLock;
+import org.apache.curator.framework.recipes.locks.InterProcessMultiLock;
 import org.apache.curator.framework.recipes.locks.InterProcessMutex;
 import org.apache.curator.framework.recipes.locks.InterProcessReadWriteLock;
 import org.apache.curator.framework.recipes.locks.InterProcessSemaphoreV2;
@@ -14,7 +16,8 @@ import org.apache.curator.retry.RetryOneTime;
  * examples/contender does, and takes the lock again and again until stdin ends.
  *
  * <p>Arguments: kind, connect string, path, id, session timeout, time between beats, hold and rest in
- * ms, and the size of a semaphore. The token only counts the acquisitions of the process.
+ * ms, and the size of a semaphore. The path of a multi-lock is those of its locks, with commas. The
+ * token only counts the acquisitions of the process.
  */
 final class Contender {
   interface Means {
@@ -54,6 +57,8 @@ final class Contender {
     switch (kind) {
       case "InterProcessMutex":
         return of(new InterProcessMutex(client, path));
+      case "InterProcessMultiLock":
+        return of(new InterProcessMultiLock(client, Arrays.asList(path.split(","))));
       case "ReadWriteLock.read":
         return of(new InterProcessReadWriteLock(client, path).readLock());
       case "ReadWriteLock.write":

@@ -183,15 +183,17 @@ func floor(ctx context.Context, l peers.Load) (peers.Locked, error) {
 // it.
 func deletion(leaver, waiter *zk.Conn, rest time.Duration) (time.Duration, error) {
 	node, err := leaver.Create("/floor-", []byte("contender"), zk.FlagEphemeral|zk.FlagSequence, zk.WorldACL(zk.PermAll))
-	if err == nil {
-		_, err = waiter.Sync("/")
-	}
 	if err != nil {
 		return 0, err
 	}
-	_, _, gone, err := waiter.GetW(node)
-	if err != nil {
-		return 0, err
+	var gone <-chan zk.Event
+	for there := false; !there; {
+		if there, _, gone, err = waiter.ExistsW(node); err != nil {
+			return 0, err
+		}
+		if !there {
+			<-gone // the waiter's server hears of the create only now
+		}
 	}
 	heard := make(chan time.Time, 1)
 	go func() { // parked, as one that waits for a lock is

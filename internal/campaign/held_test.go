@@ -28,6 +28,21 @@ func TestWhoDoesNotWaitForTheLeaseIsCaught(t *testing.T) {
 	}
 }
 
+// A session that the servers take for alive although it has expired shows whether a lease rests on
+// when sessions expire.
+func TestALeaseThatRestsOnExpiryIsCaught(t *testing.T) {
+	need.That(t, Available)
+	v, err := variant.Read("../sim/testdata/variants/rests-on-expiry.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range []string{"^7a", "^7b"} {
+		t.Run(fault, func(t *testing.T) {
+			isCaught(t, v, history.Overlap, "candidate", "-rounds", "3", "-faults", fault)
+		})
+	}
+}
+
 // Permits that have slots are never too many: each slot has one holder. Without slots only the rank
 // decides.
 func TestWhoAdmitsAnyRankIsCaught(t *testing.T) {

@@ -82,6 +82,10 @@ func (t *Term) Node() string { return t.held.Node() }
 // moment: it is never carried out in a later term. The operations are zk's; the results are theirs.
 // The error is [recipe.ErrNotHeld] when the term is over and [Term.DrainContext] has ended. Then
 // nothing was done. See [session.OutcomeOf] for other errors.
+//
+// If the outcome is unknown, the operations may still be carried out as long as the znode exists,
+// even after later ones of the same leader. Give SetDataRequest the version that was read: then a
+// late write changes nothing that was written since.
 func (t *Term) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	return t.held.Multi(ctx, ops...)
 }

@@ -76,6 +76,10 @@ func (h *Held) Node() string { return h.at.Node() }
 // moment: it is never carried out while another holds the lock. The operations are zk's; the
 // results are theirs. The error is [recipe.ErrNotHeld] when the lock is not held any more and
 // [Held.DrainContext] has ended. Then nothing was done. See [session.OutcomeOf] for other errors.
+//
+// If the outcome is unknown, the operations may still be carried out as long as the znode exists,
+// even after later ones of the same holder. Give SetDataRequest the version that was read: then a
+// late write changes nothing that was written since.
 func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if h.released.Load() {
 		return nil, recipe.ErrNotHeld

@@ -86,6 +86,10 @@ func (p *Permit) N() int { return len(p.place.paths) }
 // moment: it is never carried out when others may have the permit. The operations are zk's; the
 // results are theirs. The error is [recipe.ErrNotHeld] when the permit is over and
 // [Permit.DrainContext] has ended. Then nothing was done. See [session.OutcomeOf] for other errors.
+//
+// If the outcome is unknown, the operations may still be carried out as long as the znodes exist,
+// even after later ones of the same holder. Give SetDataRequest the version that was read: then a
+// late write changes nothing that was written since.
 func (p *Permit) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	if p.released.Load() {
 		return nil, recipe.ErrNotHeld

@@ -9,7 +9,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/updates"
 )
 
-// Kinds of violations. The last seven are seen by the nemesis and told by "broken" lines.
+// Kinds of violations. The last five are seen by the nemesis and told by "broken" lines.
 const (
 	Overlap      = "overlap"       // two terms were valid at one time
 	TokenOrder   = "token order"   // a later term has a smaller token
@@ -67,7 +67,7 @@ func (r *Report) Count(kinds ...string) (n int) {
 func Check(lines []Line) *Report {
 	c := &checker{
 		Report: &Report{}, now: map[string]*process{},
-		turns: map[string]*turn{}, held: map[string]*Term{}, ops: map[string][]updates.Op{},
+		places: map[string]*place{}, held: map[string]*Term{}, ops: map[string][]updates.Op{},
 	}
 	for _, l := range lines {
 		if l.ID == Nemesis {
@@ -100,7 +100,7 @@ type process struct {
 	waiting         int64            // its latest line of that name
 	terms           map[string]*Term // by path; since "elected", until "deposed"
 	sizing          *sizing          // its latest
-	entered         []*turn          // its places in the line of a semaphore since it held last
+	entered         []*place         // its places in the line of a semaphore since it held last
 	observed        int64            // the newest leader's token that it was told
 	pausedAt, ranAt int64            // of its last long pause: from, to
 }
@@ -111,9 +111,9 @@ type checker struct {
 	now     map[string]*process
 	all     []*Term // with a beat or without
 	sizings []*sizing
-	turns   map[string]*turn        // by znode: places in the line of a semaphore
+	places  map[string]*place       // by znode: those in the line of a semaphore
 	held    map[string]*Term        // by znode: what contenders have held
-	left    []Line                  // znodes that have gone, and older ones were there
+	gone    []Line                  // of znodes that have gone, and older ones were there
 	ops     map[string][]updates.Op // on the register of each path
 	erased  []stretch               // when an administrator deleted the path: not before from, not after to
 	opened  int64                   // the first fault; 0: none
@@ -159,7 +159,7 @@ func (c *checker) nemesis(l Line) {
 		c.healed = append(c.healed, l)
 	case "gone":
 		if len(l.Ahead) > 0 {
-			c.left = append(c.left, l)
+			c.gone = append(c.gone, l)
 		}
 	case "departed":
 		if l.Position > 1 {
@@ -200,18 +200,18 @@ func (c *checker) candidate(l Line) {
 	case "waiting":
 		p.waiting = l.T
 	case "elected", "acquired", "downgraded":
-		for _, t := range p.entered {
-			t.served = true
+		for _, place := range p.entered {
+			place.served = true
 		}
 		p.entered = nil
 		c.begin(p, path, l)
 	case "entered":
-		t := &turn{id: l.ID}
-		c.turns[l.Node] = t
-		p.entered = append(p.entered, t)
+		entered := &place{id: l.ID}
+		c.places[l.Node] = entered
+		p.entered = append(p.entered, entered)
 	case "abandoned":
-		if t := c.turns[l.Node]; t != nil {
-			t.abandoned = true
+		if left := c.places[l.Node]; left != nil {
+			left.abandoned = true
 		}
 	case "read", "writing", "wrote":
 		c.use(path, l)

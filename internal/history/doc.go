@@ -15,8 +15,9 @@
 // A candidate also claims: it tells until when its lease runs. No other term may begin before that,
 // unless the candidate has ended its term itself.
 //
-// A znode that has gone proves its place in the line: see order.go. What holders have read and
-// written in a register is a history of its own, which package updates judges.
+// If a znode has gone while an older one was there, the history shows whether its contender has
+// overtaken the other: see order.go. What holders have read and written in a register is a history
+// of its own, which package updates judges.
 //
 // # What is excused
 //

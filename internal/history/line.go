@@ -32,7 +32,8 @@ import (
 //
 //	entered     Node: it waits for a permit, in the line of the semaphore
 //	abandoned   Node: it does not stand there any more, and this place got it no permit
-//	read        Token, Began, Found, Left: it has read the register of the lock twice
+//	read        Token, Began, Found, Left: it has read the register of the lock twice: first Found,
+//	            and then Left
 //	writing     Token, Began, Found, Left: about to write Left into it, in place of Found
 //	wrote       the same, and Outcome: ok, refused or unknown
 //	downgraded  Token, Deadline: after "released", this writer is a reader
@@ -52,8 +53,8 @@ import (
 //	asked      Of: about to be told to resign
 //	erasing    nothing: an administrator is about to delete the whole path, record and all
 //	erased     nothing: it is deleted
-//	gone       Node, Ahead: somebody saw that this znode has been deleted, and that older ones
-//	           of the same directory were there before and after that
+//	gone       Node, Ahead: somebody saw that this znode has been deleted, and that those of Ahead,
+//	           older ones of the same directory, were there before and after that
 //	healed     TimeoutMS (a bound): all is mended; within the bound somebody leads
 //	closing    nothing: all candidates are about to be told to leave
 //	departed   Of, Position: a candidate's znode has gone, and this has fired so many watches

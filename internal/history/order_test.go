@@ -57,6 +57,8 @@ func TestOneThatOvertakesIsCaught(t *testing.T) {
 		"a permit beyond the size":    {"semaphore", holds("6", "4", "5"), overtaken},
 		"two permits, older ones too": {"semaphore", append(two, gone(11, "/l/6", "5")), overtaken},
 		"a permit with a slot":        {"semaphore", append(slotted, gone(11, "/l/6", "4", "5")), overtaken},
+		"only a second server shows it": {
+			"read", append(holds(r6, r5), gone(12, "/l/"+r6, w5)), overtaken},
 		"in line for a permit": {
 			"semaphore", slices.Concat(enters(0), permit, passes(11)), overtaken},
 		"in line for it, told early": {

@@ -6,8 +6,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/internal/updates"
 )
 
-// use notes what a holder has done with the register of its lock. A write whose outcome was never
-// told, because the process was killed, is one whose outcome is unknown.
+// use notes what a holder has done with the register of its lock. If a process is killed, it may
+// not tell the outcome of its write. Then the outcome is unknown.
 func (c *checker) use(path string, l Line) {
 	op := updates.Op{
 		Call: l.Began, Return: l.T, Found: l.Found, Left: l.Left,

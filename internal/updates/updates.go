@@ -11,14 +11,14 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// Op is what one holder did: it read the register, and read it again or wrote it. A refused write
-// does not count, nor do two reads of one that did not hold the lock any more after them.
+// Op is what one holder did: it read the register, and read it again or wrote it. A write that was
+// refused is none, and neither are two reads after which the reader did not hold the lock any more.
 type Op struct {
 	Call, Return int64 // when it began and ended
 	Found        string
 	Left         string // found again, or written; nobody else writes that
 	Read         bool   // it has not written
-	Unknown      bool   // whether the write was carried out
+	Unknown      bool   // nobody knows whether the write was carried out
 }
 
 // model is a register whose state is what was written last, at first "". A write succeeds if the

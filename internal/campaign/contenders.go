@@ -123,7 +123,7 @@ func (r *Round) contend(k kind) string {
 		size = 0
 	}
 	flags := k.flags
-	if k.recipe != "semaphore" { // it has several permits, whose holders write at one time
+	if k.recipe != "semaphore" { // several hold its permits at one time
 		flags += " -write " + registers
 	}
 	return fmt.Sprintf("%s -recipe %s -size %d -slots=%v -hold %v -rest 10ms %s",

@@ -50,15 +50,15 @@
 // that changes, the largest number counts that the permit may have met while it was waited for.
 //
 // Nobody may get what it wants before those who wait and have come earlier. The campaign watches
-// the znodes of all lines at each server. It looks for a znode by which its contender has held, and
-// which has gone while an older one was there. Tokens alone do not show one who was overtaken and
+// the znodes of all lines at each server. A contender has overtaken another if it has held by a
+// znode that went while an older one was there. Tokens alone do not show one who was overtaken and
 // then died, or who waits still. Readers may pass one another. An older permit counts as held.
 //
-// While they hold, contenders for locks read and write a register, a znode of the lock: a writer by
-// its Multi, each time another value in place of what it has read. A reader reads it twice.
-// Porcupine judges them by package updates: no write may be lost. A write whose outcome is unknown,
-// or was not told because the process was killed, may take effect at any time until the end. The
-// holders of several permits have no register, because they write at one time.
+// Each lock has a register, a znode. While a contender holds the lock for reading, it reads the
+// register twice, again and again. Another holder reads it, and then writes another value by its
+// Multi. Package updates judges that by Porcupine: no write may be lost. A write whose outcome is
+// unknown, or was not told because the process was killed, may take effect at any time until the
+// end. A semaphore has no register, because several may hold its permits at one time.
 //
 // # What it shows and what not
 //

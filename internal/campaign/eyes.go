@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -18,8 +19,8 @@ import (
 	"github.com/zkrecipe/zkrecipe/session"
 )
 
-// watch marks when znodes of a directory are gone, as soon as one of the servers tells, until ctx
-// ends. The round waits for that.
+// watch marks each znode of a directory that goes, when a server shows that, until ctx ends. Each
+// server is watched by a goroutine, and the round waits for them.
 func (r *Round) watch(ctx context.Context, dir string) {
 	for _, eye := range r.rig.eyes {
 		r.watching.Go(func() {
@@ -31,8 +32,9 @@ func (r *Round) watch(ctx context.Context, dir string) {
 	}
 }
 
-// look follows the directory's children in one session. What one server has shown stays known: it
-// does not go back behind what it has told. Errors are the faults' doing, so they are not reported.
+// look follows the directory's children in one session. known is what this server has shown last,
+// in an earlier session, too: a server never shows an older state after a newer one. Errors come
+// from the faults, so they are not reported.
 func (r *Round) look(ctx context.Context, eye *session.Client, dir string, known map[string]bool) {
 	s, err := eye.Session(ctx)
 	if err != nil {
@@ -59,9 +61,7 @@ func (r *Round) look(ctx context.Context, eye *session.Client, dir string, known
 			}
 		}
 		clear(known)
-		for name := range there {
-			known[name] = true
-		}
+		maps.Copy(known, there)
 		select {
 		case <-wake:
 		case <-s.Done():

@@ -75,7 +75,8 @@ func TestAWriterThatForgetsTheReaderAheadIsCaught(t *testing.T) {
 }
 
 // A reader that joins other readers has passed the writer that waits for them. Later that writer
-// holds beside the reader, because it does not know of it. What is asked for is the first of these.
+// holds beside the reader, because it does not know of it. This test demands that the first of
+// these two violations is found.
 func TestWhoOvertakesAWriterIsCaught(t *testing.T) {
 	need.That(t, Available)
 	v, err := variant.Read("testdata/readers-join-readers.txt")

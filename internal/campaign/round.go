@@ -52,7 +52,7 @@ type Round struct {
 	candidates []*candidate // in order of their start; each belongs to the goroutine that runs the round
 	proxies    []*faultproxy.Proxy
 	debuggers  debuggers
-	watching   sync.WaitGroup // what watches znodes
+	watching   sync.WaitGroup // the goroutines that watch znodes
 	kept       int64          // the token whose term may outlive the fault; 0: it is not asked for
 	foreign    []string       // znodes of nobody's that must still be there at the end
 	settledIn  time.Duration  // after all had been mended

@@ -14,14 +14,15 @@ import (
 
 // fleet is all workers, and the book of the ids that they have issued.
 type fleet struct {
-	*child.Group // its lock guards what follows program
+	*child.Group
 	*program
-	out *lines.Output
-
+	out     *lines.Output
 	workers []string
+
+	// The lock of the Group guards what follows.
 	halfway string           // who waits for its pause in the middle of a burst
-	has     map[string]*hold // of each worker that has a number, and of each that had one
-	begun   map[int]begin    // of the latest hold of each number of which there are ids
+	has     map[string]*hold // of each worker: what it has, or had last
+	begun   map[int]begin    // of each number: its latest hold of which there are ids
 	issued  map[int64]string // who has issued each id
 	// How many ids were issued by two workers, and how many by one whose number was another's.
 	twice, late int
@@ -99,9 +100,13 @@ func (f *fleet) issues(worker string) bool {
 	return h != nil && !h.over && h.ids > 0
 }
 
-// untilIssues waits until a worker issues ids.
-func (f *fleet) untilIssues(ctx context.Context, worker string) error {
-	return f.Until(ctx, "ids of "+worker, func() bool { return f.issues(worker) })
+// untilTaken waits until a worker issues ids in a later hold of the same number.
+func (f *fleet) untilTaken(ctx context.Context, h *hold) error {
+	return f.Until(ctx, "other worker with the number", func() bool {
+		return slices.ContainsFunc(f.workers, func(w string) bool {
+			return f.has[w] != h && f.issues(w) && f.has[w].number == h.number
+		})
+	})
 }
 
 // play lets workers come, be paused, go on and leave.
@@ -112,23 +117,24 @@ func (f *fleet) play(ctx context.Context) error {
 		f.Start(w)
 		if i >= f.size {
 			f.out.Write("waits", "worker", w)
-		} else if err := f.untilIssues(ctx, w); err != nil { // so that the last have to wait
+			continue
+		}
+		// So the last have to wait.
+		if err := f.Until(ctx, "ids of "+w, func() bool { return f.issues(w) }); err != nil {
 			return err
 		}
 	}
-	heir := f.workers[f.size] // who waits at the end
-	if child.CanPause {
-		heir = f.workers[0]
-		if err := f.pause(ctx, heir); err != nil {
-			return err
-		}
-	} else {
+	if !child.CanPause {
 		f.out.Write("not paused", "reason", "this system cannot pause processes")
+	} else if err := f.pause(ctx, f.workers[0]); err != nil {
+		return err
 	}
 	leaves := f.workers[1]
+	var had *hold
+	f.Do(func() { had = f.has[leaves] })
 	f.out.Write("leaves", "worker", leaves)
 	f.End(leaves)
-	return f.untilIssues(ctx, heir)
+	return f.untilTaken(ctx, had)
 }
 
 // pause stops a worker in the middle of its issuing (SIGSTOP). The worker goes on (SIGCONT) when
@@ -146,12 +152,7 @@ func (f *fleet) pause(ctx context.Context, worker string) error {
 	}
 	c.Pause()
 	f.out.Write("paused", "worker", worker)
-	err = f.Until(ctx, "other worker with the number", func() bool {
-		return slices.ContainsFunc(f.workers, func(other string) bool {
-			return other != worker && f.issues(other) && f.has[other].number == had.number
-		})
-	})
-	if err != nil {
+	if err := f.untilTaken(ctx, had); err != nil {
 		return err
 	}
 	c.Send("it is over")

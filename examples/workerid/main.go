@@ -9,11 +9,11 @@
 // is paused in the middle of its issuing for longer than its lease (SIGSTOP), and does not notice.
 // The one that waits gets the number when that lease is over, and not before. Then the first goes
 // on (SIGCONT). It asks Slot.Valid for each id (issuer.go), so it issues none with the number that
-// is another's now. It waits in turn, until another leaves.
+// is another's now. It waits until it has another number: a worker leaves.
 //
 // It tells what happens as JSON lines, and exits with 1 if an id was issued twice, or with a
-// number that was another's then. Where processes cannot be paused, it says so and leaves the pause
-// out.
+// number that was another's then. The lines call such ids "twice" and "late". Where processes
+// cannot be paused, it says so and leaves the pause out.
 package main
 
 import (

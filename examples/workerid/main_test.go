@@ -37,7 +37,18 @@ var patient = []string{"-timeout", "20s", "-lease", "5s"}
 
 func TestNoIDIsIssuedTwice(t *testing.T) {
 	t.Parallel()
-	p := proc.Start(t, exe, patient...)
+	issuesNoIDTwice(t)
+}
+
+// With seven workers, the one that was paused waits behind another.
+func TestNoIDIsIssuedTwiceWhereSeveralWait(t *testing.T) {
+	t.Parallel()
+	issuesNoIDTwice(t, "-workers", "7")
+}
+
+func issuesNoIDTwice(t *testing.T, args ...string) {
+	t.Helper()
+	p := proc.Start(t, exe, append(args, patient...)...)
 	if code, stderr := p.Exit(hang); code != 0 || stderr != "" {
 		t.Fatalf("exit code %d, stderr %q; want 0 and none", code, stderr)
 	}

@@ -15,7 +15,7 @@ type worker struct {
 	*program
 	id     string
 	out    *lines.Output
-	told   chan struct{} // something is told by the fleet
+	told   chan struct{} // the fleet says that a pause comes, and then that it is over
 	issued int
 }
 
@@ -71,7 +71,7 @@ func (w *worker) have(ctx context.Context, permit *semaphore.Permit) {
 	}
 }
 
-// unasked is a slot that a worker believes to have for ever.
+// unasked is a slot of a worker that does not ask: it believes that the slot is its own for ever.
 type unasked struct{ semaphore.Slot }
 
 func (unasked) Valid() bool { return true }

@@ -18,7 +18,7 @@ type members struct {
 	s      *stage.Stage
 	shards []string
 	ids    []string
-	turns  map[string]*stage.Turns[*election.Term] // of each shard; they compare
+	turns  map[string]*stage.Turns[*election.Term] // of each shard: they compare its terms
 
 	mu  sync.Mutex // guards now
 	now spread     // whose term has begun last, of each shard
@@ -90,12 +90,11 @@ func TestAMemberThatIsCutOffHasStoppedWhenOthersHaveItsShards(t *testing.T) {
 			stage.On(t, zktest.Config{}, func(s *stage.Stage) {
 				m := gather(s, 9, 3)
 				victim := m.settle(m.ids).busiest(m.ids)
-				others := slices.DeleteFunc(slices.Clone(m.ids), func(id string) bool { return id == victim })
 				await.Sleep(stage.T)
 				host, server := s.Host(victim), s.Servers()[slices.Index(m.ids, victim)]
 				fault.begin(host, server)
 				m.forget(victim)
-				m.settle(others)
+				m.settle(without(m.ids, victim))
 				await.Sleep(2 * stage.T) // its session expires, too
 				fault.end(host, server)
 				m.settle(m.ids)

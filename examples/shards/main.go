@@ -93,7 +93,8 @@ func newShow(p *program) *show {
 	return s
 }
 
-// end ends the processes, and returns the first failure, and whether a shard ever had two leaders.
+// end ends the processes. It returns an error if something has failed, or a shard had two leaders
+// at once.
 func (s *show) end() error {
 	err := s.Stop("", "")
 	if problems := s.history.problems(); len(problems) > 0 {
@@ -120,6 +121,18 @@ func (s *show) tell(_ string, line []byte) error {
 }
 
 func (s *show) perform(ctx context.Context) error {
+	return s.lose(ctx, func(victim string) {
+		example.Say("%s is killed (kill -9)", victim)
+		s.Kill(victim)
+	}, func(victim string) {
+		example.Say("%s is started again; where it ranks better the others resign", victim)
+		s.Start(victim)
+	})
+}
+
+// lose starts the processes, and takes away the one that leads most until the others lead its
+// shards. take takes it away, and bring brings it back.
+func (s *show) lose(ctx context.Context, take, bring func(victim string)) error {
 	example.Say("%d processes start, each with a candidate for each of %d shards", len(s.processes), len(s.shards))
 	for _, id := range s.processes {
 		s.Start(id)
@@ -128,21 +141,21 @@ func (s *show) perform(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-
 	victim := before.busiest(s.processes)
-	others := slices.DeleteFunc(slices.Clone(s.processes), func(p string) bool { return p == victim })
-	example.Say("%s is killed (kill -9)", victim)
-	s.Kill(victim)
+	take(victim)
 	s.Do(func() { s.history.gone(victim) })
-	before, err = s.settle(ctx, others, before)
+	before, err = s.settle(ctx, without(s.processes, victim), before)
 	if err != nil {
 		return err
 	}
-
-	example.Say("%s is started again; where it ranks better the others resign", victim)
-	s.Start(victim)
+	bring(victim)
 	_, err = s.settle(ctx, s.processes, before)
 	return err
+}
+
+// without returns the processes but one.
+func without(processes []string, one string) []string {
+	return slices.DeleteFunc(slices.Clone(processes), func(p string) bool { return p == one })
 }
 
 // settle waits until each shard is led by the process that suits it best. Then it tells who leads

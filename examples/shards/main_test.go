@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,8 +84,8 @@ func TestTwoLeadersOfOneShardFailTheRun(t *testing.T) {
 	}
 }
 
-// A process does not run for longer than its lease, and does not know that. Its shards go to the
-// others. It leads none of them when it goes on, and gets them back.
+// A process is paused for longer than its lease, and does not notice that. Its shards go to the
+// others. When it goes on, it leads none of them until it gets them back.
 func TestAMemberThatIsPausedLeadsNothingWhenItGoesOn(t *testing.T) {
 	if !child.CanPause {
 		t.Skip("processes cannot be paused here")
@@ -95,36 +94,16 @@ func TestAMemberThatIsPausedLeadsNothingWhenItGoesOn(t *testing.T) {
 	p := newProgram()
 	p.processes, p.Session.Lease = 3, 2*time.Second
 	err := p.Run(t.Context(), func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, hang)
+		defer cancel()
 		s := newShow(p)
-		s.Fail(s.pause(ctx))
+		s.Fail(s.lose(ctx, func(victim string) { s.Child(victim).Pause() },
+			func(victim string) { s.Child(victim).Resume() }))
 		return s.end()
 	})
 	if err != nil {
 		t.Error(err)
 	}
-}
-
-// pause lets a process be paused until the others lead its shards.
-func (s *show) pause(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, hang)
-	defer cancel()
-	for _, id := range s.processes {
-		s.Start(id)
-	}
-	before, err := s.settle(ctx, s.processes, nil)
-	if err != nil {
-		return err
-	}
-	victim := before.busiest(s.processes)
-	others := slices.DeleteFunc(slices.Clone(s.processes), func(p string) bool { return p == victim })
-	s.Child(victim).Pause()
-	s.Do(func() { s.history.gone(victim) })
-	if before, err = s.settle(ctx, others, before); err != nil {
-		return err
-	}
-	s.Child(victim).Resume()
-	_, err = s.settle(ctx, s.processes, before)
-	return err
 }
 
 func TestAnInterruptedRunFails(t *testing.T) {

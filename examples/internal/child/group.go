@@ -38,7 +38,8 @@ func Run(ctx context.Context, f func(context.Context) error) error {
 	return Hear(ctx, func(string) {}, f)
 }
 
-// Hear is Run for a child that hears the lines which the parent sends.
+// Hear is Run for a child that hears the lines which the parent sends. hear is called in a
+// goroutine of its own.
 func Hear(ctx context.Context, hear func(line string), f func(context.Context) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	go func() { // not waited for: a read of stdin cannot be cancelled
@@ -165,8 +166,7 @@ func (c *Child) Resume() { _ = c.cmd.Process.Signal(continueSignal) }
 
 // Kill ends a child by kill -9. All its lines have been told when it returns.
 func (g *Group) Kill(id string) {
-	c := g.Child(id)
-	g.Do(func() { delete(g.children, id) })
+	c := g.dismiss(id)
 	_ = c.cmd.Process.Kill() // fails when it is gone already
 	<-c.done
 }
@@ -174,12 +174,16 @@ func (g *Group) Kill(id string) {
 // End asks a child to end, by the end of its stdin, and kills it if that takes too long. All its
 // lines have been told when it returns.
 func (g *Group) End(id string) {
-	c := g.Child(id)
-	g.Do(func() { delete(g.children, id) })
-	g.stop(id, c, "")
+	g.stop(id, g.dismiss(id), "")
 }
 
-// stop ends a child that is no member any more. If it does not end with 0, that is a failure.
+// dismiss returns a child, which may end from now on.
+func (g *Group) dismiss(id string) (c *Child) {
+	g.Do(func() { c = g.children[id]; delete(g.children, id) })
+	return c
+}
+
+// stop ends a child that was dismissed. If it does not end with 0, that is a failure.
 func (g *Group) stop(id string, c *Child, line string) {
 	if err := c.stop(line); err != nil {
 		g.Fail(fmt.Errorf("%s: %w", id, err))

@@ -25,7 +25,7 @@ type program struct {
 	commands chan string     // from stdin: "acquire", "downgrade" and "release"
 	requests chan request    // from stdin: the others
 	revoked  chan *lock.Held // somebody asks to release it
-	using    sync.WaitGroup  // what reads and writes the registers
+	using    sync.WaitGroup  // the goroutines that read and write registers
 }
 
 // run contends until ctx ends, or as often as it was told. The error is why it could not.

@@ -57,8 +57,8 @@ func newProgram() *program {
 	f.IntVar(&p.times, "times", 0,
 		"how often to ask for it before leaving; with -try a busy lock\ncounts, too; 0: for ever")
 	f.StringVar(&p.write, "write", "",
-		"while it is held, read and write the znode at `path` with the lock's\n"+
-			"own path below that, by Multi")
+		"while it is held, read a znode and write it by Multi: its path is\n"+
+			"`path` and then the lock's own path")
 	f.BoolVar(&p.try, "try", false, "do not wait for others")
 	f.DurationVar(&p.beat, "beat", 10*time.Millisecond, "time between two beats of a holder")
 	f.BoolVar(&p.verbose, "v", false, "log to stderr")
@@ -88,7 +88,7 @@ func (p *program) check() error {
 	case p.write != "" && !strings.HasPrefix(p.write, "/"):
 		return fmt.Errorf("-write is %q; want a path", p.write)
 	case p.write != "" && p.recipe == "semaphore" && p.size != 1:
-		return fmt.Errorf("-write is %q; want -size 1 with it, and for a semaphore", p.write)
+		return fmt.Errorf("-write is %q; want -size 1 with it where -recipe is semaphore", p.write)
 	case p.times < 0:
 		return fmt.Errorf("-times is %d; want 0 or more", p.times)
 	case p.beat < 100*time.Microsecond || p.beat > time.Hour:

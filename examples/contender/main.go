@@ -29,9 +29,9 @@
 //	released   token: its work has stopped; only now it begins to release the lock
 //	resizing   size: it begins to change how many permits there are
 //	resized    size: this has succeeded
-//	read       began, found, left: with -write, a reader has read the register twice since it began;
-//	           it found one value, and then the other
-//	writing    began, found, left: it has read the register since it began, and will write left
+//	read       began, found, left: with -write, a reader has read the register twice: at first it
+//	           found one value, and then the other. began is when the first read began
+//	writing    began, found, left: with -write, it has read found, and is about to write left
 //	wrote      began, found, left, outcome: ok, refused, or unknown if the answer was lost
 //	busy       nothing: with -try, another has the lock
 //	error      error: an attempt failed, a persistent znode is ahead, or something else is wrong
@@ -45,8 +45,8 @@
 // shortly after "acquired".
 //
 // The register of a lock is a znode that its holders write by Multi, in place of what they have
-// read. So no write is lost, whatever happens to a holder between its read and its write. Each
-// value is another one.
+// read. So no write is lost, whatever happens to a holder between its read and its write. No value
+// is written twice.
 //
 // On stdin "release" ends what is held, "acquire" asks for the lock at once, "quit" leaves.
 // "downgrade" makes a writer a reader. "revoke" asks the holders to release the lock, and

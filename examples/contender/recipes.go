@@ -133,7 +133,7 @@ func partsOf(h holding) (all []part) {
 // named returns the fields that name a part of h: its token, and its path if there are several.
 func named(one part, h holding) (fields []any) {
 	if _, ok := h.(*lock.Set); ok {
-		fields = append(fields, "path", path.Dir(one.(*lock.Held).Node()))
+		fields = append(fields, "path", path.Dir(one.Node()))
 	}
 	return append(fields, "token", one.Token())
 }

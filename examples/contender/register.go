@@ -16,13 +16,13 @@ import (
 // The register of a lock is a znode that its holders read and write. What they tell of it shows
 // whether a write was lost: package internal/updates judges that.
 
-// beatsBetween is how many beats pass between two uses of a register: between the read and the
-// write, too, because that is when the lock may be lost.
+// beatsBetween is how many beats pass between the first read of a register and the second, or the
+// write: the lock may be lost meanwhile.
 const beatsBetween = 5
 
-// use reads and writes the register of each part of h, if there are any, until h is over. It does
-// not wait for that. Only ctx ends what has begun: when h is over, Multi alone keeps it from
-// writing.
+// use lets goroutines read and write the register of each part of h until h is over, if -write asks
+// for that. run waits for them. Only ctx ends what has begun: when h is over, Multi alone keeps it
+// from writing.
 func (p *program) use(ctx context.Context, h holding, reads bool) {
 	if p.write == "" {
 		return
@@ -45,10 +45,10 @@ func (p *program) useOne(
 	ctx context.Context, s *session.Session, one part, h holding, reads bool,
 ) error {
 	at := p.write + p.Path
-	if _, ok := h.(*lock.Set); ok {
+	if _, ok := h.(*lock.Set); ok { // then p.Path has the paths of all
 		at = p.write + path.Dir(one.Node())
 	}
-	// In another session than that of the holder, what is read may be old.
+	// If s is not the session of the holder, a read may be old. Then nothing is read or written.
 	stat, there, err := s.Exists(ctx, one.Node())
 	if err != nil || !there || stat.EphemeralOwner != s.ID() {
 		return err
@@ -74,7 +74,6 @@ func (p *program) useOne(
 			p.out.WriteIf(one.Valid, "read", append(fields, "left", string(left))...)
 			continue
 		}
-		fields = append(fields, "left", fmt.Sprintf("%s-%d", p.id, lines.Now()))
 		if err := p.writeOne(ctx, at, one, fields); err != nil {
 			return err
 		}
@@ -82,11 +81,12 @@ func (p *program) useOne(
 	return nil
 }
 
-// writeOne writes the last of the fields into the register. It tells that before, too: a process
-// that is killed does not tell what came of it.
+// writeOne writes a value that nobody else writes into the register. It tells that before, too: a
+// process that is killed does not tell the outcome.
 func (p *program) writeOne(ctx context.Context, at string, one part, fields []any) error {
+	value := fmt.Sprintf("%s-%d", p.id, lines.Now())
+	fields = append(fields, "left", value)
 	p.out.Write("writing", fields...)
-	value := fields[len(fields)-1].(string)
 	_, err := one.Multi(ctx, &zk.SetDataRequest{Path: at, Data: []byte(value), Version: -1})
 	p.out.Write("wrote", append(fields, "outcome", outcomes[session.OutcomeOf(err)])...)
 	if session.Permanent(err) {

@@ -33,16 +33,17 @@ func measureAcquisitions(l *lab) error {
 // are the requests that create or delete a znode.
 type acquisitionCost struct{ writes, reads, events int }
 
-// Contenders that have their turn, or are the next but one, have a session each. Those further back
-// share some sessions. So what a session reads after an event belongs to one place.
+// Each contender that gets an event while acquisitions are counted has a session of its own: those
+// that have a turn, and the one that is next after the last of them. So what such a session reads
+// after an event belongs to one place. Those further back share some sessions.
 const (
-	alone  = acquisitionRounds + 2
-	shared = 10
+	ownSessions    = acquisitionRounds + 2
+	sharedSessions = 10
 )
 
 // countAcquisitions also returns how many sessions there were.
 func countAcquisitions(l *lab, waiting int) (c acquisitionCost, sessions int, err error) {
-	sessions = min(waiting+1, alone+shared)
+	sessions = min(waiting+1, ownSessions+sharedSessions)
 	err = unmoved(func() (err error) {
 		c, err = tryAcquisitions(l, waiting, sessions)
 		return err
@@ -58,7 +59,7 @@ func tryAcquisitions(l *lab, waiting, sessions int) (c acquisitionCost, err erro
 	defer closeAll()
 	clients := untapped(all)
 	for i := sessions; i <= waiting; i++ {
-		clients = append(clients, clients[alone+i%shared])
+		clients = append(clients, clients[ownSessions+i%sharedSessions])
 	}
 	eye, err := dialBare(l, l.server(0), longTimeout)
 	if err != nil {
@@ -75,8 +76,8 @@ func tryAcquisitions(l *lab, waiting, sessions int) (c acquisitionCost, err erro
 		time.Sleep(50 * time.Millisecond) // answers under way
 		return err
 	}
-	// Each place makes some first reads within 3/4 of a lease. Of those that have joined before the
-	// count begins, they are not counted.
+	// Each place makes some first reads within 3/4 of a lease. Those of the places that are there
+	// now do not belong to the acquisitions that are counted.
 	time.Sleep(countLease)
 	for range acquisitionRounds {
 		if err := settled(); err != nil {

@@ -100,23 +100,24 @@ func TestCrowdsAreSeen(t *testing.T) {
 	}
 }
 
-// crowd is a line with so many of each kind that two can fail.
-type crowd struct {
-	size  int
-	kinds []LockKind // twice, or more often
+// mixture is a line with two contenders of each kind, or more: one is killed, and one is stopped.
+type mixture struct {
+	size  int // how many may hold together
+	kinds []LockKind
 }
 
 // Locks of all libraries that share a layout share a path. Of each kind one process is killed, and
 // one stopped for longer than its session, while it holds the lock; no two of the others ever hold
-// it together, and everybody alive comes again. Only the newest releases have a downgrade and a
-// reader that keep this promise, so each line is tried with them, too.
+// it together, and everybody alive comes again. Debian's releases have a downgrade and a reader
+// that do not keep this promise: see lockRelease. So each line is tried with the newest releases,
+// too.
 func TestMixedLocksExclude(t *testing.T) {
 	releases := map[string]func(LockKind) LockKind{"": lockRelease}
 	if !newestOnly() {
 		releases[" newest"] = LockKind.Newest
 	}
 	our := OurLock
-	for name, c := range map[string]crowd{
+	for name, m := range map[string]mixture{
 		"mutex curator": {1, []LockKind{CuratorMutex, our("lock", "curator"), GoLock}},
 		"mutex kazoo":   {1, []LockKind{our("lock", "kazoo"), KazooLock, GoLock}},
 		"rw curator":    {1, []LockKind{our("write", "curator"), CuratorWrite, CuratorRead, our("read", "curator"), CuratorDowngrade}},
@@ -124,8 +125,8 @@ func TestMixedLocksExclude(t *testing.T) {
 		"semaphore":     {2, []LockKind{our("semaphore", "curator"), CuratorSemaphore}},
 	} {
 		for release, of := range releases {
-			line := crowd{size: c.size}
-			for _, k := range c.kinds {
+			line := mixture{size: m.size}
+			for _, k := range m.kinds {
 				line.kinds = append(line.kinds, of(k))
 			}
 			t.Run(name+release, line.excludes)
@@ -133,13 +134,13 @@ func TestMixedLocksExclude(t *testing.T) {
 	}
 }
 
-func (c crowd) excludes(t *testing.T) {
-	prepare(t, c.kinds...)
+func (m mixture) excludes(t *testing.T) {
+	prepare(t, m.kinds...)
 	t.Parallel()
 	f := newField(t)
-	n := len(c.kinds)
-	for i := range 2*n + max(0, c.size-1) {
-		f.contend(c.kinds[i%n], c.size)
+	n := len(m.kinds)
+	for i := range 2*n + max(0, m.size-1) {
+		f.contend(m.kinds[i%n], m.size)
 	}
 	f.acquire(f.all, 0)
 	for i, p := range f.all[:n] {
@@ -165,7 +166,7 @@ func (c crowd) excludes(t *testing.T) {
 	for _, since := range pauses {
 		all = excuse(all, since)
 	}
-	if bad := crowds(all, c.size); len(bad) > 0 {
+	if bad := crowds(all, m.size); len(bad) > 0 {
 		t.Errorf("%d crowds: %s", len(bad), strings.Join(bad[:min(5, len(bad))], "\n"))
 	}
 	t.Logf("%d acquisitions", len(all))

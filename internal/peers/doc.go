@@ -56,8 +56,8 @@
 // compare" does both).
 //
 // The tests run with Debian's releases, and with ZKRECIPE_PEERS=newest with the others: "make
-// peers-newest". Those in which the releases differ run with both, in "make peers" too: mixed locks,
-// a writer that becomes a reader, revocation.
+// peers-newest". Some run with both releases each time, in "make peers" too: mixed locks,
+// multi-locks, a writer that becomes a reader, revocation.
 //
 // Config.OnLine is called with each line. [Available] tells what a machine lacks for a kind. The
 // programs are built when first needed, javac within two seconds; a JVM takes about one more until

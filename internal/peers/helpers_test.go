@@ -50,7 +50,7 @@ type field struct {
 // be run with both.
 var newest = map[Kind]Kind{LeaderLatch: LeaderLatchNew, LeaderSelector: LeaderSelectorNew, Kazoo: KazooNew, KazooPatterns: KazooPatternsNew}
 
-// newestOnly tells whether they do.
+// newestOnly reports whether they do, in all tests.
 func newestOnly() bool { return os.Getenv("ZKRECIPE_PEERS") == "newest" }
 
 func release(k Kind) Kind {

@@ -73,7 +73,8 @@ func (p *pair) stand(atX, atY int) {
 // together is how ours take both locks.
 type together func(context.Context, ...*lock.Lock) (*lock.Set, error)
 
-// take is one turn of ours. It notes when it surely held both: what is valid was so before.
+// take is one turn of ours. It notes a time for which it held both: a set that is valid now was
+// valid all the time since it was acquired.
 func (p *pair) take(who string, both together, all []*lock.Lock, during func()) error {
 	set, err := both(p.ctx, all...)
 	if err != nil {
@@ -95,7 +96,7 @@ func (p *pair) take(who string, both together, all []*lock.Lock, during func()) 
 	return nil
 }
 
-// lasting does nothing for a while.
+// lasting returns a function that only waits.
 func lasting(d time.Duration) func() { return func() { time.Sleep(d) } }
 
 // crowds judges what both libraries' contenders have held.
@@ -105,11 +106,14 @@ func (p *pair) crowds() []string {
 	return crowds(append(p.stays(), p.taken...), 1)
 }
 
-// exclude fails the test if two have held at once, or if nothing was seen of one library.
+// exclude fails the test if two have held at once, or if one library has held nothing.
 func (p *pair) exclude() {
 	p.t.Helper()
-	if len(p.taken) == 0 || len(p.stays()) == 0 {
-		p.t.Errorf("ours held both %d times, Curator's %d times", len(p.taken), len(p.stays()))
+	p.mu.Lock()
+	ours, theirs := len(p.taken), len(p.stays())
+	p.mu.Unlock()
+	if ours == 0 || theirs == 0 {
+		p.t.Errorf("ours held both %d times, Curator's held %d times", ours, theirs)
 	}
 	if bad := p.crowds(); len(bad) > 0 {
 		p.t.Errorf("%d crowds: %s", len(bad), strings.Join(bad[:min(5, len(bad))], "\n"))
@@ -175,7 +179,8 @@ func TestMultiLocksAndAllExclude(t *testing.T) {
 	}
 }
 
-// Curator does not see names in kazoo's style: the judge of the test above sees that both hold.
+// Curator does not see names in kazoo's style, so both hold at once. The judge of the tests above
+// finds that.
 func TestAMultiLockDoesNotWaitForKazoosNames(t *testing.T) {
 	p := newPair(t, CuratorMulti)
 	theirs := p.multi(CuratorMulti, Contention{Hold: 20 * time.Millisecond})
@@ -236,13 +241,15 @@ func behindMulti(t *testing.T, both together, then func(p *pair, theirs *Peer, f
 			must(t, err)
 			theirs := p.multi(k, Contention{Hold: 20 * time.Millisecond, Rest: time.Hour})
 			p.stand(2, 0)
+			all, got := p.ours(lock.StyleCurator), make(chan held, 1)
+			var taking sync.WaitGroup
+			defer taking.Wait()
 			ctx, giveUp := context.WithCancel(p.ctx)
 			defer giveUp()
-			all, got := p.ours(lock.StyleCurator), make(chan held, 1)
-			go func() {
+			taking.Go(func() {
 				set, err := both(ctx, all...)
 				got <- held{set, err, history.Now()}
-			}()
+			})
 			then(p, theirs, first, got, giveUp)
 		})
 	}

@@ -76,7 +76,7 @@ func (s *Stage) countHandOvers(holders, waiting int, member func(s *Stage, name 
 		before := m.Joined()
 		begin(m)
 		s.Eventually("place in line", func() bool { return m.Joined() > before })
-		// What is under way comes. If this were longer, more of them would ask something meanwhile.
+		// What is under way arrives. In a longer time more members would ask something.
 		time.Sleep(20 * time.Millisecond)
 	}
 	for i := range holders + waiting {

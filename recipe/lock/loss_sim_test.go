@@ -133,8 +133,9 @@ func TestAGuardedWriteDoesNotLandWhenItsClientHasAnotherSession(t *testing.T) {
 					}
 					return false
 				})
+				// Only this Multi begins with a check now.
 				fault := proxies[slices.Index(proxies.Addrs(), follower.Addr())].On(func(f faultproxy.Frame) bool {
-					return f.Op == faultproxy.OpMulti && f.First == faultproxy.OpCheck // no other begins so now
+					return f.Op == faultproxy.OpMulti && f.First == faultproxy.OpCheck
 				}, 1, action)
 				written := make(chan error, 1)
 				go func() {
@@ -154,7 +155,7 @@ func TestAGuardedWriteDoesNotLandWhenItsClientHasAnotherSession(t *testing.T) {
 				})
 				fault.Release()
 				if err := <-written; err == nil {
-					t.Error("the late write was done")
+					t.Error("the write is said to be done")
 				}
 				await.Sleep(4 * stageT)
 				if data, _, _ := admin.Get(t.Context(), "/data"); string(data) != "second" {

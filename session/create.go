@@ -170,7 +170,7 @@ func (p *protected) check() error {
 func (p *protected) lost(err error) { p.failed.Store(&err) }
 
 // fail returns the error of a create that has not happened because of cause. It also says why the
-// latest attempt failed.
+// latest attempt failed, unless cause was the reason.
 func (p *protected) fail(cause error) error {
 	if failed := p.failed.Load(); failed != nil && !errors.Is(*failed, cause) {
 		cause = fmt.Errorf("%w (%v)", cause, *failed)

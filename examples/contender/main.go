@@ -45,8 +45,9 @@
 // shortly after "acquired".
 //
 // The register of a lock is a znode that its holders write by Multi, in place of what they have
-// read. So no write is lost, whatever happens to a holder between its read and its write. No value
-// is written twice.
+// read. So no write is lost, whatever happens to a holder between its read and its write. After a
+// write whose outcome is unknown a holder writes no more: the servers may carry that one out later
+// than the next. No value is written twice.
 //
 // On stdin "release" ends what is held, "acquire" asks for the lock at once, "quit" leaves.
 // "downgrade" makes a writer a reader. "revoke" asks the holders to release the lock, and

@@ -74,7 +74,7 @@ func (p *program) useOne(
 			p.out.WriteIf(one.Valid, "read", append(fields, "left", string(left))...)
 			continue
 		}
-		if err := p.writeOne(ctx, at, one, fields); err != nil {
+		if again, err := p.writeOne(ctx, at, one, fields); !again || err != nil {
 			return err
 		}
 	}
@@ -82,17 +82,21 @@ func (p *program) useOne(
 }
 
 // writeOne writes a value that nobody else writes into the register. It tells that before, too: a
-// process that is killed does not tell the outcome.
-func (p *program) writeOne(ctx context.Context, at string, one part, fields []any) error {
+// process that is killed does not tell the outcome. If the outcome is unknown, there must be no
+// further write: the servers may carry out the first one later than that, as long as h is held.
+func (p *program) writeOne(
+	ctx context.Context, at string, one part, fields []any,
+) (again bool, _ error) {
 	value := fmt.Sprintf("%s-%d", p.id, lines.Now())
 	fields = append(fields, "left", value)
 	p.out.Write("writing", fields...)
 	_, err := one.Multi(ctx, &zk.SetDataRequest{Path: at, Data: []byte(value), Version: -1})
-	p.out.Write("wrote", append(fields, "outcome", outcomes[session.OutcomeOf(err)])...)
-	if session.Permanent(err) {
-		return err
+	outcome := session.OutcomeOf(err)
+	p.out.Write("wrote", append(fields, "outcome", outcomes[outcome])...)
+	if !session.Permanent(err) {
+		err = nil // it may succeed the next time, if h is not over
 	}
-	return nil // it may succeed the next time, if h is not over
+	return outcome != session.OutcomeUnknown, err
 }
 
 var outcomes = map[session.Outcome]string{

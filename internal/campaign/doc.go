@@ -58,7 +58,8 @@
 // register twice, again and again. Another holder reads it, and then writes another value by its
 // Multi. Package updates judges that by Porcupine: no write may be lost. A write whose outcome is
 // unknown, or was not told because the process was killed, may take effect at any time until the
-// end. A semaphore has no register, because several may hold its permits at one time.
+// end. Its holder writes no more, because that write may take effect after the next. A semaphore
+// has no register, because several may hold its permits at one time.
 //
 // # What it shows and what not
 //

@@ -94,8 +94,8 @@ func (t *Term) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 // LeaderLatch may stand behind us in line: the change uses up the latch's watch on our znode, and
 // the latch does not hear when we leave.
 //
-// If the outcome is unknown (see [session.OutcomeOf]), these data may still replace those of a later
-// call.
+// If the outcome is unknown (see [session.OutcomeOf]), these data may still replace those of a
+// later call.
 func (t *Term) Proclaim(ctx context.Context, data []byte) error {
 	if len(data) > ident.MaxData {
 		return fmt.Errorf("election: Proclaim was given %d bytes; want at most %d", len(data), ident.MaxData)

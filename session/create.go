@@ -359,6 +359,13 @@ func (s *Session) findAll(p *protected, guid string) (paths []string, err error)
 // new connection, the attempt has happened or never will: the ensemble refuses requests that reach
 // it through a server that the session has left. A sync is not enough: the leader that answers it
 // may have been deposed, and then perhaps does not know of the znode.
+//
+// There is one exception, seen once on real servers, with a write. A frozen server held the
+// attempt, and also a handshake that this session had given up. When it went on, the handshake
+// moved the session back to it, so the ensemble took the attempt after later writes of the session.
+// A create that comes so late leaves a znode that nobody attends to: others wait behind it until
+// the session ends. If a beat carries the create, as it mostly does for locks, the create is
+// refused then, because the beat sets the heartbeat at an old version.
 func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 	defer func() {
 		s.mu.Lock()

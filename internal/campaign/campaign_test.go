@@ -91,22 +91,22 @@ func notable(log string) (lines string) {
 // A campaign is of use only if it fails with a library that does what others do: to lead as long as
 // the connection is not lost, although the server has lost the quorum.
 func TestALibraryThatTrustsItsConnectionIsCaught(t *testing.T) {
-	need.That(t, Available)
-	v, err := variant.Read("testdata/trusts-the-connection.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept := isCaught(t, v, history.Overlap, "candidate", "-rounds", "2", "-faults", "^1a")
+	kept := isCaught(t, "testdata/trusts-the-connection.txt", history.Overlap, "candidate", "-rounds", "2", "-faults", "^1a")
 	if histories, _ := filepath.Glob(filepath.Join(kept, "*", "history.jsonl")); len(histories) == 0 {
 		t.Error("no history was kept")
 	}
 }
 
-// isCaught holds campaigns with a broken candidate or contender, and demands that one of them finds
-// a violation of that kind. One alone may find none: on a busy machine a successor is as late as if
-// it had waited.
-func isCaught(t *testing.T, v variant.Variant, kind, name string, args ...string) (kept string) {
+// isCaught holds campaigns with the broken candidate or contender of a variant's file, and demands
+// that one of them finds a violation of that kind. One alone may find none: on a busy machine a
+// successor is as late as if it had waited.
+func isCaught(t *testing.T, file, kind, name string, args ...string) (kept string) {
 	t.Helper()
+	need.That(t, Available)
+	v, err := variant.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	kept = t.TempDir()
 	exe := filepath.Join(t.TempDir(), name)
 	v.Build(t, "../..", "build", "-o", exe, "github.com/zkrecipe/zkrecipe/examples/"+name)

@@ -7,23 +7,16 @@ import (
 	"testing"
 
 	"github.com/zkrecipe/zkrecipe/internal/history"
-	"github.com/zkrecipe/zkrecipe/internal/need"
-	"github.com/zkrecipe/zkrecipe/internal/variant"
 )
 
 // A session that the ensemble ends early, and a znode that an administrator deletes, show whether
 // the next one waits for the lease.
 func TestWhoDoesNotWaitForTheLeaseIsCaught(t *testing.T) {
-	need.That(t, Available)
-	v, err := variant.Read("testdata/waits-for-no-lease.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for fault, program := range map[string]string{
 		"^7c": "candidate", "^8a": "contender", "^8i": "contender",
 	} {
 		t.Run(fault, func(t *testing.T) {
-			isCaught(t, v, history.Overlap, program, "-rounds", "3", "-faults", fault, "-lease", "1s")
+			isCaught(t, "testdata/waits-for-no-lease.txt", history.Overlap, program, "-rounds", "3", "-faults", fault, "-lease", "1s")
 		})
 	}
 }
@@ -31,14 +24,9 @@ func TestWhoDoesNotWaitForTheLeaseIsCaught(t *testing.T) {
 // A session that the servers take for alive although it has expired shows whether a lease rests on
 // when sessions expire.
 func TestALeaseThatRestsOnExpiryIsCaught(t *testing.T) {
-	need.That(t, Available)
-	v, err := variant.Read("../sim/testdata/variants/rests-on-expiry.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, fault := range []string{"^7a", "^7b"} {
 		t.Run(fault, func(t *testing.T) {
-			isCaught(t, v, history.Overlap, "candidate", "-rounds", "3", "-faults", fault)
+			isCaught(t, "../sim/testdata/variants/rests-on-expiry.txt", history.Overlap, "candidate", "-rounds", "3", "-faults", fault)
 		})
 	}
 }
@@ -46,55 +34,30 @@ func TestALeaseThatRestsOnExpiryIsCaught(t *testing.T) {
 // Permits that have slots are never too many: each slot has one holder. Without slots only the rank
 // decides.
 func TestWhoAdmitsAnyRankIsCaught(t *testing.T) {
-	need.That(t, Available)
-	v, err := variant.Read("testdata/admits-any-rank.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	isCaught(t, v, history.Overlap, "contender", "-rounds", "3", "-faults", "^8c")
+	isCaught(t, "testdata/admits-any-rank.txt", history.Overlap, "contender", "-rounds", "3", "-faults", "^8c")
 }
 
 // When one lock of a set is lost, the next in its line gets it. So the set must be over then.
 func TestASetThatOutlivesOneOfItsLocksIsCaught(t *testing.T) {
-	need.That(t, Available)
-	v, err := variant.Read("testdata/set-outlives-a-lock.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	isCaught(t, v, history.Overlap, "contender", "-rounds", "3", "-faults", "^8j")
+	isCaught(t, "testdata/set-outlives-a-lock.txt", history.Overlap, "contender", "-rounds", "3", "-faults", "^8j")
 }
 
 // What has become a reader keeps writers away as before.
 func TestAWriterThatForgetsTheReaderAheadIsCaught(t *testing.T) {
-	need.That(t, Available)
-	v, err := variant.Read("testdata/forgets-the-reader.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	isCaught(t, v, history.Overlap, "contender", "-rounds", "6", "-faults", "^8l", "-lease", "1s")
+	isCaught(t, "testdata/forgets-the-reader.txt", history.Overlap, "contender", "-rounds", "6", "-faults", "^8l", "-lease", "1s")
 }
 
 // A reader that joins other readers has passed the writer that waits for them. Later that writer
 // holds beside the reader, because it does not know of it. This test demands that the first of
 // these two violations is found.
 func TestWhoOvertakesAWriterIsCaught(t *testing.T) {
-	need.That(t, Available)
-	v, err := variant.Read("testdata/readers-join-readers.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	isCaught(t, v, history.Order, "contender", "-rounds", "3", "-faults", "^8b")
+	isCaught(t, "testdata/readers-join-readers.txt", history.Order, "contender", "-rounds", "3", "-faults", "^8b")
 }
 
 // A holder that is cut off between its read and its write writes when all is mended, long after
 // others have written.
 func TestWhoWritesWithoutTheGuardIsCaught(t *testing.T) {
-	need.That(t, Available)
-	v, err := variant.Read("testdata/writes-without-the-guard.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	isCaught(t, v, history.LostUpdate, "contender", "-rounds", "3", "-faults", "^8a")
+	isCaught(t, "testdata/writes-without-the-guard.txt", history.LostUpdate, "contender", "-rounds", "3", "-faults", "^8a")
 }
 
 func TestStaleSessionsAreToldByTheirIDs(t *testing.T) {

@@ -21,6 +21,9 @@ type batcher struct {
 	// opening, if it is set, returns operations that each batch begins with. If alone is true,
 	// there can be no batch now, and each caller tries alone. If there is an error, all fail.
 	opening func() (ops []any, alone bool, err error)
+	// refused, if it is set, is called when an operation of opening was refused. It returns the
+	// error for all. Otherwise each caller tries alone.
+	refused func(error) error
 }
 
 // pending is the operation of one caller. The caller sets all fields but done.
@@ -160,13 +163,20 @@ func (b *batcher) carryOut(batch []*pending) {
 		}
 		return
 	}
-	i := len(ops) // of the first operation of p
+	first := len(ops) // of the first operation of p
+	i := first
 	for _, p := range batch {
 		ops = append(ops, p.ops...)
 	}
 	results, err := b.s.Multi(b.s.ctx, ops...)
+	var forAll error
+	if b.refused != nil && failedOf(results) < first && err != nil && len(results) > 0 {
+		forAll = b.refused(err)
+	}
 	for _, p := range batch {
 		switch {
+		case forAll != nil:
+			p.done <- answered{err: forAll}
 		case err == nil:
 			p.done <- answered{path: results[i].String}
 		case OutcomeOf(err) == OutcomeNotDone:

@@ -24,7 +24,7 @@ func (s *Session) beat() (send func(), wait time.Duration) {
 	held, oldest := s.heldPlaces()
 	facts := beating{
 		connected: s.state == StateConnected && conn != s.dropped, // zk takes a moment to notice
-		wanted:    s.heart.exists && (held || s.heart.unsure || s.creating != nil),
+		wanted:    s.heart.exists && (held || s.heart.unsure || s.creating != nil || len(s.fences) > 0),
 		pending:   s.beating, soon: s.beatSoon || s.beatAgain, failed: s.beatFailed, oldest: oldest,
 		lease: s.leaseTime, T: s.timeout,
 	}
@@ -91,6 +91,9 @@ func (s *Session) beatEnded(begun clock.Instant, again bool, err error) {
 	held, _ := s.heldPlaces() // if none is held, no beat follows
 	s.beating, s.beatAgain, s.beatFailed = false, again && held, err != nil && !again
 	notify.Signal(s.wake)
+	for answered := range s.fences {
+		notify.Signal(answered)
+	}
 }
 
 // setHeartbeat sets the heartbeat at the version that is known. The same multi checks the places
@@ -106,6 +109,10 @@ func (s *Session) setHeartbeat(conn *wire.Conn, begun clock.Instant) {
 		ops = append(ops, wire.Op{Kind: wire.OpCheck, Path: h.own.full, Version: -1})
 	}
 	b := s.takeCreates()
+	if b != nil {
+		s.heart.guard(version)
+	}
+	s.heart.next = version + 1
 	s.mu.Unlock()
 	ops = append(ops, b.operations()...)
 	last := len(ops)
@@ -134,7 +141,7 @@ func (s *Session) beatAnswered(begun clock.Instant, places []*Hold, last int, re
 	if !s.isHeartbeat(&stat) {
 		return false, ErrNoHeartbeat
 	}
-	s.heart.version = stat.Version
+	s.heart.know(stat.Version)
 	s.beaten(begun, places)
 	return false, nil
 }
@@ -223,10 +230,12 @@ func (s *Session) beatRefused(places []*Hold, last int, results []wire.Result, e
 	refused := errors.Is(err, zk.ErrNoNode) || errors.Is(err, zk.ErrNoAuth)
 	switch {
 	case len(places) <= failed && failed < last: // a create is refused, the heartbeat goes on
-		s.heart.unsure, again = false, true
+		again = true
+		s.heart.know(s.heart.version)
 	case !refused:
 	case failed < len(places): // this place has ended, the heartbeat goes on
-		s.heart.unsure, again = false, true
+		again = true
+		s.heart.know(s.heart.version)
 		places[failed].fail(err)
 	case errors.Is(err, zk.ErrNoNode):
 		s.finish(fmt.Errorf("%w: %s", ErrNoHeartbeat, s.heart.path))

@@ -22,13 +22,14 @@ const protectedPrefix = "_c_"
 // CreateProtected creates an ephemeral sequential znode in dir that cannot get lost. Its name,
 // _c_<GUID>-<name><sequence>, is unique. So after a lost answer the znode is found again, and is
 // not left behind. Only a znode that belongs to this session counts as found. A missing dir is
-// created, with its parents; a nil acl means the configured one.
+// created, with its parents; a nil acl means the configured one. The session gets its heartbeat with
+// the first such znode: see [Session.CreatePlace].
 //
 // If ctx ends first, CreateProtected returns an error, and there is no znode: if the create has
 // happened, or happens later, the znode is deleted in the background. If the deletion is refused,
 // the session is ended.
 func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, version: 4}))
+	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, ensure: true}))
 }
 
 // CreatePlace is [Session.CreateProtected] for a znode that a [Hold] will keep. A session with a
@@ -37,7 +38,7 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 // missing dir is an error, zk.ErrNoNode. A missing directory of the heartbeats is created. See also
 // [Session.SeeThrough].
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
-	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, version: 8}))
+	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}}))
 }
 
 // Place is what [Session.CreatePlaces] creates: a znode whose name begins with Name, in Dir.
@@ -59,7 +60,7 @@ type Place struct {
 // creates. Then the places have a lease from the beginning, and need no other beat before they are
 // held.
 func (s *Session) CreatePlaces(ctx context.Context, places ...Place) ([]string, error) {
-	return s.createGuarded(ctx, &protected{places: places, version: 8, beat: true})
+	return s.createGuarded(ctx, &protected{places: places, beat: true})
 }
 
 // seenThrough is how long SeeThrough waits, after the context has ended, for the answer to a create
@@ -96,9 +97,9 @@ func wanted(ctx context.Context) context.Context {
 
 // protected is what a protected create creates.
 type protected struct {
-	places  []Place
-	version byte // of the UUID in the names
-	beat    bool // a beat may carry the creates
+	places []Place
+	ensure bool // a missing directory is created
+	beat   bool // a beat may carry the creates
 
 	failed atomic.Pointer[error] // why the latest attempt failed
 
@@ -119,9 +120,6 @@ const (
 	// maxLost is how many connections the attempts to create a znode with such data may cost.
 	maxLost = 2
 )
-
-// place reports whether p creates places, whose session has a heartbeat.
-func (p *protected) place() bool { return p.version == 8 }
 
 // large reports whether a server may find the data too large.
 func (p *protected) large() bool {
@@ -189,7 +187,7 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 	if err := s.begin(wanted(ctx)); err != nil {
 		return nil, p.fail(err)
 	}
-	first := s.createByBeat(p, newGUID(p.version))
+	first := s.createByBeat(p, newGUID())
 	if paths := first.await(ctx, s.ctx); paths != nil {
 		s.calls.Done()
 		return paths, nil
@@ -253,7 +251,7 @@ func (s *Session) createOnce(ctx context.Context, p *protected, first *beatCreat
 		}
 		// A new GUID for every attempt: an earlier one that is carried out late cannot be taken for
 		// this one.
-		guid = newGUID(p.version)
+		guid = newGUID()
 		paths, err = s.attempt(ctx, p, guid)
 	}
 	if err == nil || err == errAgain {
@@ -273,7 +271,7 @@ func (s *Session) createOnce(ctx context.Context, p *protected, first *beatCreat
 		again = (again || !p.alone) && p.connections < maxLost
 		p.alone = true
 	}
-	if errors.Is(err, zk.ErrNoNode) && !p.place() {
+	if errors.Is(err, zk.ErrNoNode) && p.ensure {
 		if missing := s.EnsurePath(ctx, p.places[0].Dir, p.places[0].ACL); missing != nil {
 			return nil, false, missing
 		}
@@ -285,58 +283,39 @@ func (s *Session) createOnce(ctx context.Context, p *protected, first *beatCreat
 // attempt makes one attempt to create protected znodes. The first places of a session are created
 // together with its heartbeat. Others are created by a beat, or in a batch if there are many.
 func (s *Session) attempt(ctx context.Context, p *protected, guid string) ([]string, error) {
-	if p.place() {
-		first, done, err := s.awaitHeartbeat(ctx)
-		if err != nil {
-			return nil, p.fail(err)
-		}
-		if first {
-			defer done()
-			if !p.large() {
-				return s.createFirst(p.lost, p.creates(guid)...)
-			}
-			if _, err := s.createFirst(p.lost); err != nil {
-				return nil, err
-			}
-		}
-		if b := s.createByBeat(p, guid); b != nil {
-			return b.answer()
-		}
-		if s.maybeRevoked() {
-			_ = s.readHeartbeat() // if it is revoked, the session is over, and the create fails
-		}
-	}
-	if len(p.places) > 1 {
-		return s.createAll(p.creates(guid))
-	}
-	place := p.places[0]
-	path := place.prefix(guid)
-	alone := func() (string, error) { return s.Create(s.ctx, path, place.Data, placeFlags, place.ACL) }
-	create := alone
-	if !p.alone {
-		create = func() (string, error) {
-			return s.creates.do(s.ctx, &pending{op: "create", path: path, dir: place.Dir, ops: p.creates(guid), alone: alone})
-		}
-	}
-	created, err := create()
-	return []string{created}, err
-}
-
-// createAll makes several znodes, all or none.
-func (s *Session) createAll(ops []any) (paths []string, err error) {
-	results, err := s.Multi(s.ctx, ops...)
+	first, done, err := s.awaitHeartbeat(ctx)
 	if err != nil {
-		return nil, err
+		return nil, p.fail(err)
 	}
-	for _, r := range results {
-		paths = append(paths, r.String)
+	if first {
+		defer done()
+		if !p.large() {
+			return s.createFirst(p.lost, p.creates(guid)...)
+		}
+		if _, err := s.createFirst(p.lost); err != nil {
+			return nil, err
+		}
 	}
-	return paths, nil
+	if b := s.createByBeat(p, guid); b != nil {
+		return b.answer()
+	}
+	ops := p.creates(guid)
+	if p.alone || len(p.places) > 1 {
+		return s.createFenced(ops)
+	}
+	alone := func() (string, error) { return single(s.createFenced(ops)) }
+	place := p.places[0]
+	path, err := s.creates.do(s.ctx, &pending{op: "create", path: place.prefix(guid), dir: place.Dir, ops: ops, alone: alone})
+	return []string{path}, err
 }
 
 // findAll looks for the znodes of an attempt whose answer was lost. All of them are there, or none,
 // unless somebody has deleted some of them since. Then findAll deletes the others, too.
 func (s *Session) findAll(p *protected, guid string) (paths []string, err error) {
+	if err := s.Fence(s.ctx); err != nil {
+		s.mayBeLeft(p.places[0].Dir, err)
+		return nil, err
+	}
 	for _, place := range p.places {
 		path, err := s.findOwn(place.Dir, protectedPrefix+guid+"-"+place.Name)
 		if err != nil {
@@ -355,31 +334,26 @@ func (s *Session) findAll(p *protected, guid string) (paths []string, err error)
 	return nil, nil
 }
 
-// findOwn looks for the znode of an attempt whose answer was lost. When a quorum has answered on a
-// new connection, the attempt has happened or never will: the ensemble refuses requests that reach
-// it through a server that the session has left. A sync is not enough: the leader that answers it
-// may have been deposed, and then perhaps does not know of the znode.
-//
-// There is one exception, seen once on real servers, with a write. A frozen server held the
-// attempt, and also a handshake that this session had given up. When it went on, the handshake
-// moved the session back to it, so the ensemble took the attempt after later writes of the session.
-// A create that comes so late leaves a znode that nobody attends to: others wait behind it until
-// the session ends. If a beat carries the create, as it mostly does for locks, the create is
-// refused then, because the beat sets the heartbeat at an old version.
+// mayBeLeft ends the session because a znode that nobody knows of may be left behind in dir.
+func (s *Session) mayBeLeft(dir string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finish(fmt.Errorf("%w in %s: %w", ErrStray, dir, err))
+}
+
+// findOwn looks for the znode of an attempt whose answer was lost. The fence is over. Its beat was a
+// write, so reads that follow it show the znode, if there is one. After a sync they perhaps would
+// not: the leader that answers it may have been deposed, and may not know of the znode.
 func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 	defer func() {
+		if err != nil {
+			s.mayBeLeft(dir, err)
+			return
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		switch {
-		case err == nil:
-			s.ephemerals.remove(perhaps(s.chroot+join(dir, prefix), 0))
-		case s.ctx.Err() == nil: // refused: a znode that nobody knows of may be left behind
-			s.finish(fmt.Errorf("%w in %s: %w", ErrStray, dir, err))
-		}
+		s.ephemerals.remove(perhaps(s.chroot+join(dir, prefix), 0))
 	}()
-	if there, err := s.QuorumSync(s.ctx, dir); err != nil || !there {
-		return "", err
-	}
 	names, _, err := s.Children(s.ctx, dir)
 	if errors.Is(err, zk.ErrNoNode) {
 		return "", nil
@@ -411,10 +385,10 @@ func join(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" +
 
 // newGUID returns a random UUID (RFC 9562). Version 8 is for private uses. Here it marks a place
 // whose session has a heartbeat.
-func newGUID(version byte) string {
+func newGUID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | version<<4
+	b[6] = b[6]&0x0f | 8<<4
 	b[8] = b[8]&0x3f | 0x80
 	h := hex.EncodeToString(b[:])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]

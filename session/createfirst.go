@@ -23,7 +23,7 @@ func (s *Session) createFirst(lost func(error), places ...any) (paths []string, 
 	if err == nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.heart = heartbeat{path: beat, exists: true}
+		s.heart = heartbeat{path: beat, exists: true, guarded: -1}
 		notify.Signal(s.wake)
 		for _, r := range results[1:] {
 			paths = append(paths, r.String)
@@ -129,7 +129,7 @@ func (s *Session) findHeartbeat(beat string, lost error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil && stat.EphemeralOwner == s.id {
-		s.heart = heartbeat{path: beat, exists: true, unsure: true}
+		s.heart = heartbeat{path: beat, exists: true, unsure: true, guarded: -1}
 		notify.Signal(s.wake)
 		return lost // for the places: the same multi creates them
 	}

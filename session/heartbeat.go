@@ -29,8 +29,21 @@ type heartbeat struct {
 	exists  bool   // it was created; it is not created again in this session
 	czxid   int64  // zero until an answer has shown it
 	version int32
+	next    int32         // the version after the beat that was sent last, if any is under way
+	guarded int32         // the latest version at which a create of places was sent, see guard
 	unsure  bool          // the version is not known: an answer was lost, or another has set the znode
+	refused error         // why the heartbeat could not be used, since the latest fence
 	until   clock.Instant // the end of the lease by the latest beat
+}
+
+// know notes the version that an answer has shown.
+func (h *heartbeat) know(version int32) { h.version, h.next, h.unsure = version, version, false }
+
+// guard notes that creates of places are sent that succeed only at this version.
+func (h *heartbeat) guard(version int32) {
+	if version-h.guarded > 0 { // a difference, because versions begin again after the largest
+		h.guarded = version
+	}
 }
 
 // HeartbeatPath returns the path of the heartbeat of the session with the given id.
@@ -78,9 +91,10 @@ func (s *Session) isHeartbeat(stat *zk.Stat) bool {
 // heartbeat. Trying again would not help. From now on the version counts as known: a beat for a new
 // place uses it, and is refused if it is wrong. The caller holds s.mu.
 func (s *Session) heartbeatRefused(what string, err error) {
-	s.heart.unsure = false
+	s.heart.know(s.heart.version)
+	s.heart.refused = s.noPermission(what, err)
 	for _, h := range s.holds {
-		h.fail(s.noPermission(what, err))
+		h.fail(s.heart.refused)
 	}
 }
 
@@ -127,7 +141,7 @@ func (s *Session) heartbeatRead(r wire.Result, err error) error {
 		s.finish(ErrRevoked)
 		return ErrRevoked
 	}
-	s.heart.version, s.heart.unsure = r.Stat.Version, false
+	s.heart.know(r.Stat.Version)
 	return nil
 }
 

@@ -120,7 +120,8 @@ type Session struct {
 	beatFailed bool // the latest failed, and not because of one place or create
 	turn       int  // index in holds of the first place that the next beat checks
 
-	creating *beatCreates // creates that the next beat carries; it begins at once
+	creating *beatCreates                 // creates that the next beat carries; it begins at once
+	fences   map[chan<- struct{}]struct{} // gets a signal after each beat; see fence
 
 	heartLock chan struct{} // held while the heartbeat is created
 	states    *feed.Feed[State]
@@ -143,10 +144,12 @@ func newSession(parent context.Context, common *common) (*Session, error) {
 		roots:     map[string]uint64{},
 		notices:   map[string]map[*Watch]struct{}{},
 		sources:   map[int64]*source{},
+		fences:    map[chan<- struct{}]struct{}{},
 		heartLock: make(chan struct{}, 1),
 		states:    feed.NewCounted[State](nil, maxStates, &common.statesDropped),
 	}
-	s.creates.s, s.deletes.s = s, s
+	s.creates = batcher{s: s, opening: s.openCreates, refused: s.guardRefused}
+	s.deletes.s = s
 	s.ctx, s.end = context.WithCancelCause(parent)
 	dials := dial.Config{Servers: common.servers, Dial: cfg.Dial, Clock: c, Timeout: s.patience, Pause: s.pause, RoundFailed: s.logServers, Names: common.names}
 	if common.certs != nil {

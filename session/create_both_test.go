@@ -20,6 +20,7 @@ func (c *cluster) protected(T time.Duration) (*session.Client, *session.Session)
 	client := c.open(session.Config{Timeout: T})
 	s := c.established(client)
 	must(c.t, s.EnsurePath(within(c.t, hang), "/e", nil))
+	must(c.t, s.EnsureHeartbeat(within(c.t, hang))) // so that the next multi is the create
 	return client, s
 }
 
@@ -41,7 +42,7 @@ func onlyChild(t *testing.T, s *session.Session, path string) {
 func TestALostCreateReplyLeavesExactlyOneZnode(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		client, s := c.protected(steady)
-		lost := c.at(client).LoseReply(faultproxy.OpCreate, 1)
+		lost := c.at(client).LoseReply(faultproxy.OpMulti, 1)
 		path, err := s.CreateProtected(within(t, hang), "/e", "latch-", []byte("me"), nil)
 		must(t, err)
 		must(t, lost.Wait(within(t, hang)))
@@ -52,7 +53,7 @@ func TestALostCreateReplyLeavesExactlyOneZnode(t *testing.T) {
 func TestALostCreateRequestIsMadeAgain(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		client, s := c.protected(steady)
-		lost := c.at(client).LoseRequest(faultproxy.OpCreate, 1)
+		lost := c.at(client).LoseRequest(faultproxy.OpMulti, 1)
 		path, err := s.CreateProtected(within(t, hang), "/e", "latch-", nil, nil)
 		must(t, err)
 		must(t, lost.Wait(within(t, hang)))
@@ -63,7 +64,7 @@ func TestALostCreateRequestIsMadeAgain(t *testing.T) {
 func TestALostCreateReplyAndThenALostListLeaveExactlyOneZnode(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		client, s := c.protected(steady)
-		lost := c.at(client).LoseReply(faultproxy.OpCreate, 1)
+		lost := c.at(client).LoseReply(faultproxy.OpMulti, 1)
 		var lists []*faultproxy.Fault
 		c.all(func(p *faultproxy.Proxy) { lists = append(lists, p.LoseReply(faultproxy.OpGetChildren2, 1)) })
 		path, err := s.CreateProtected(within(t, hang), "/e", "latch-", nil, nil)
@@ -80,7 +81,7 @@ func TestAZnodeOfALostSessionIsNotAdopted(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *cluster) {
 		client, s := c.protected(4 * time.Second)
 		c.all(func(p *faultproxy.Proxy) { p.Refuse(true) })
-		lost := c.at(client).LoseReply(faultproxy.OpCreate, 1)
+		lost := c.at(client).LoseReply(faultproxy.OpMulti, 1)
 		type result struct {
 			path string
 			err  error
@@ -142,7 +143,7 @@ func TestAnUnfindableZnodeEndsTheSession(t *testing.T) {
 		client, s := c.protected(steady)
 		acl := []zk.ACL{{Perms: zk.PermAll &^ zk.PermRead, Scheme: "world", ID: "anyone"}}
 		must(t, s.EnsurePath(within(t, hang), "/blind", acl))
-		lost := c.at(client).LoseReply(faultproxy.OpCreate, 1)
+		lost := c.at(client).LoseReply(faultproxy.OpMulti, 1)
 		if path, err := s.CreateProtected(within(t, hang), "/blind", "latch-", nil, nil); err == nil {
 			t.Fatalf("created %s", path)
 		}
@@ -166,9 +167,9 @@ func TestACancelledCreateLeavesNothing(t *testing.T) {
 		lose bool // the create's reply, so that the following steps come
 		hold func(p *faultproxy.Proxy) *faultproxy.Fault
 	}{
-		{"before it reaches the server", false, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldRequest(faultproxy.OpCreate, 1) }},
-		{"before its reply", false, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldReply(faultproxy.OpCreate, 1) }},
-		{"at the quorum's answer", true, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldReply(faultproxy.OpMulti, 1) }},
+		{"before it reaches the server", false, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldRequest(faultproxy.OpMulti, 1) }},
+		{"before its reply", false, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldReply(faultproxy.OpMulti, 1) }},
+		{"at the fence's beat", true, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldReply(faultproxy.OpMulti, 2) }},
 		{"at the list", true, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldReply(faultproxy.OpGetChildren2, 1) }},
 		{"at the owner", true, func(p *faultproxy.Proxy) *faultproxy.Fault { return p.HoldReply(faultproxy.OpExists, 1) }},
 	} {
@@ -178,6 +179,7 @@ func TestACancelledCreateLeavesNothing(t *testing.T) {
 				p := c.proxies[0]
 				s := established(t, c.open(session.Config{Timeout: steady}))
 				must(t, s.EnsurePath(within(t, hang), "/e", nil))
+				must(t, s.EnsureHeartbeat(within(t, hang)))
 				deleted := make(chan struct{}, 1)
 				p.OnFrame(func(f faultproxy.Frame) {
 					if f.Op == faultproxy.OpDelete && f.Dir == faultproxy.ToClient {
@@ -185,7 +187,7 @@ func TestACancelledCreateLeavesNothing(t *testing.T) {
 					}
 				})
 				if step.lose {
-					p.LoseReply(faultproxy.OpCreate, 1)
+					p.LoseReply(faultproxy.OpMulti, 1)
 				}
 				held := step.hold(p)
 				ctx, cancel := context.WithCancelCause(within(t, hang))

@@ -90,7 +90,10 @@ func ExampleSession_CreateProtected() {
 	}
 	fmt.Println("znodes:", count())
 
-	e.On(zktest.Match{Op: zktest.OpCreate, Nth: 1}, zktest.LoseReply)
+	if err := s.EnsureHeartbeat(ctx); err != nil {
+		log.Fatal(err)
+	}
+	e.On(zktest.Match{Op: zktest.OpMulti, Nth: 1}, zktest.LoseReply)
 	_, err = s.CreateProtected(ctx, "/jobs", "job-", nil, nil)
 	fmt.Println(err)
 	fmt.Println("znodes:", count())
@@ -170,7 +173,7 @@ func ExampleConfig_ephemeralBytes() {
 			return
 		}
 	}
-	// Output: true after 130 bytes
+	// Output: true after 99 bytes
 }
 
 // A recipe of your own may keep a lease time in a znode, so that others know how long they have to

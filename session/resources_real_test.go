@@ -165,7 +165,8 @@ func TestAnOutageQueuesNoCalls(t *testing.T) {
 	flat(t, before, "an outage")
 	p.Refuse(false)
 	must(t, s.Sync(within(t, hang), "/"))
-	if n := p.Counts().Requests[faultproxy.OpCreate].Frames; n != 0 {
+	sent := p.Counts().Requests
+	if n := sent[faultproxy.OpCreate].Frames + sent[faultproxy.OpMulti].Frames; n != 0 {
 		t.Errorf("%d creates were carried out after all", n)
 	}
 }

@@ -229,6 +229,22 @@ func (s *Session) repeat(ctx context.Context, name, path string, op wire.Op) (wi
 	return again(ctx, s, func() (wire.Result, error) { return s.call(ctx, name, path, op) })
 }
 
+// write makes a write again and again until it is answered. lost says that an earlier attempt was
+// not answered. If the answer is a refusal then, the outcome is unknown, because an earlier attempt
+// may have been carried out, or may be carried out later.
+func (s *Session) write(ctx context.Context, lost bool, attempt func() error) error {
+	_, err := again(ctx, s, func() (struct{}, error) {
+		err := attempt()
+		lost = lost || OutcomeOf(err) == OutcomeUnknown
+		return struct{}{}, err
+	})
+	var e *Error
+	if lost && errors.As(err, &e) {
+		e.Outcome = OutcomeUnknown
+	}
+	return err
+}
+
 func again[T any](ctx context.Context, s *Session, attempt func() (T, error)) (T, error) {
 	pause := retry.New(s.clock, firstRetry, longestRetry)
 	for {
@@ -274,10 +290,9 @@ func (s *Session) Exists(ctx context.Context, path string) (stat zk.Stat, ok boo
 	return r.Stat, err == nil, err
 }
 
-// Sync waits until the server has caught up with the ensemble's leader as of now. It proves nothing
-// about requests whose answers were lost. If the leader has been deposed and does not know that
-// yet, its state is old. The leader itself does not wait: it may apply a write a moment after a
-// follower has acknowledged it. See [Session.QuorumSync].
+// Sync waits until the server has caught up with the ensemble's leader as of now. If the leader has
+// been deposed and does not know that yet, its state is old. The leader itself does not wait: it
+// may apply a write a moment after a follower has acknowledged it. See [Session.QuorumSync].
 func (s *Session) Sync(ctx context.Context, path string) error {
 	_, err := s.repeat(ctx, "sync", path, wire.Op{Kind: wire.OpSync})
 	return err

@@ -22,8 +22,9 @@ const protectedPrefix = "_c_"
 // CreateProtected creates an ephemeral sequential znode in dir that cannot get lost. Its name,
 // _c_<GUID>-<name><sequence>, is unique. So after a lost answer the znode is found again, and is
 // not left behind. Only a znode that belongs to this session counts as found. A missing dir is
-// created, with its parents; a nil acl means the configured one. The session gets its heartbeat with
-// the first such znode: see [Session.CreatePlace].
+// created, with its parents; a nil acl means the configured one. The first such znode of a session
+// is created together with the session's heartbeat. If the answer to that is lost, and the
+// heartbeat is not there afterwards, the session is over.
 //
 // If ctx ends first, CreateProtected returns an error, and there is no znode: if the create has
 // happened, or happens later, the znode is deleted in the background. If the deletion is refused,
@@ -32,11 +33,11 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, ensure: true}))
 }
 
-// CreatePlace is [Session.CreateProtected] for a znode that a [Hold] will keep. A session with a
-// place always has its heartbeat: the first place and the heartbeat are created in one multi. The
-// place's name has a UUID of version 8. By that, others know that its session has a heartbeat. A
-// missing dir is an error, zk.ErrNoNode. A missing directory of the heartbeats is created. See also
-// [Session.SeeThrough].
+// CreatePlace is [Session.CreateProtected] for a znode that a [Hold] will keep. The only difference
+// is that a missing dir is an error, zk.ErrNoNode. A session with a place always has its heartbeat:
+// the first place and the heartbeat are created in one multi. The place's name has a UUID of
+// version 8. By that, others know that its session has a heartbeat. A missing directory of the
+// heartbeats is created. See also [Session.SeeThrough].
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
 	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}}))
 }
@@ -341,9 +342,9 @@ func (s *Session) mayBeLeft(dir string, err error) {
 	s.finish(fmt.Errorf("%w in %s: %w", ErrStray, dir, err))
 }
 
-// findOwn looks for the znode of an attempt whose answer was lost. The fence is over. Its beat was a
-// write, so reads that follow it show the znode, if there is one. After a sync they perhaps would
-// not: the leader that answers it may have been deposed, and may not know of the znode.
+// findOwn looks for the znode of an attempt whose answer was lost, after a Fence. The beat of the
+// Fence was a write, so the reads after it show the znode, if there is one. After a sync they
+// perhaps would not: the leader that answers it may have been deposed, and may not know of it.
 func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 	defer func() {
 		if err != nil {

@@ -145,8 +145,11 @@
 //
 // [Session.CreateProtected] and [Session.CreatePlace] resolve unknown outcomes themselves: the
 // znode's name is unique, and after a lost answer they look for a znode of that name and of this
-// session. To resolve other unknown outcomes, call [Session.QuorumSync] before you read: after it,
-// the request has happened, or never will.
+// session. Other requests whose answer was lost may be carried out at any time while the session
+// exists, even after later requests of the session: a server may have held them up, and the session
+// may have moved back to that server without the client knowing it. There are two ways to be
+// certain. Give a version, and write again at the version that you read then: after that write, a
+// late one fails. Or use [Session.FencedMulti], and call [Session.Fence] before you read.
 //
 // # Watches
 //

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/go-zookeeper/zk"
-
-	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
 // EnsurePath creates the persistent znode at path and its parents if they are missing. It needs no
@@ -17,13 +15,17 @@ func (s *Session) EnsurePath(ctx context.Context, path string, acl []zk.ACL) err
 }
 
 // EnsureNode is [Session.EnsurePath] with data for the last znode. If that exists, it keeps its own
-// data.
+// data. If an answer is lost, the znode may be created once more after somebody has deleted it, as
+// long as the session exists.
 func (s *Session) EnsureNode(ctx context.Context, path string, data []byte, acl []zk.ACL) error {
 	if _, err := s.full(path); err != nil {
 		return &Error{Op: "create", Path: path, Outcome: OutcomeNotDone, Err: err}
 	}
 	for {
-		_, err := s.repeat(ctx, "create", path, s.create(data, zk.FlagPersistent, acl))
+		err := s.write(ctx, false, func() error {
+			_, err := s.call(ctx, "create", path, s.create(data, zk.FlagPersistent, acl))
+			return err
+		})
 		switch {
 		case err == nil, errors.Is(err, zk.ErrNodeExists):
 			return nil
@@ -57,7 +59,10 @@ func (s *Session) ensureChroot(ctx context.Context, acl []zk.ACL) error {
 		prefix := s.chroot[:i]
 		op := s.create(nil, zk.FlagPersistent, acl)
 		op.Path = prefix
-		_, err := again(ctx, s, func() (wire.Result, error) { return s.sendOne(ctx, "create", prefix, op) })
+		err := s.write(ctx, false, func() error {
+			_, err := s.sendOne(ctx, "create", prefix, op)
+			return err
+		})
 		// If the client has no permission to create an ancestor of the chroot, that is no error:
 		// the ancestor may exist.
 		if err != nil && !errors.Is(err, zk.ErrNodeExists) && !(errors.Is(err, zk.ErrNoAuth) && i < len(s.chroot)) {

@@ -68,8 +68,8 @@ func (s *Session) guard() (check *zk.CheckVersionRequest, err error) {
 }
 
 // guardRefused is called when a guard was refused. It returns errAgain if another attempt may help.
-// A beat may have been sent since, or before it and in vain. Or somebody else has set the heartbeat:
-// then the session is over if another has taken over from it.
+// A beat may have been sent since, or before it and in vain. Or somebody else has set the
+// heartbeat: then the session is over if another has taken over from it.
 func (s *Session) guardRefused(err error) error {
 	if errors.Is(err, zk.ErrNoAuth) {
 		return unguarded(s.noPermission("check (READ)", err))
@@ -101,11 +101,11 @@ func (s *Session) createFenced(ops []any) (paths []string, err error) {
 	return paths, nil
 }
 
-// Fence waits until each [Session.FencedMulti] that was sent before, and each create of a place, has
-// happened or never will. For that, the session makes a beat, also if it holds no place. After it,
-// the session's reads show which of them have happened, because the beat is a write. Fence returns
-// an error if ctx or the session ends first, or if the session may not use its own heartbeat. The
-// heartbeat has to exist.
+// Fence waits until each [Session.FencedMulti] that was sent before, and each create of a place,
+// has happened or never will. For that, the session makes a beat, also if it holds no place. After
+// it, the session's reads show which of them have happened, because the beat is a write. Fence
+// returns an error if ctx or the session ends first, or if the session may not use its own
+// heartbeat. The heartbeat has to exist.
 func (s *Session) Fence(ctx context.Context) error {
 	answered := make(chan struct{}, 1)
 	s.mu.Lock()

@@ -9,14 +9,14 @@ import (
 
 // QuorumSync asks whether there is a znode at path. It asks with a write that changes nothing, so a
 // quorum has agreed on the answer. It repeats the request until it is answered. It needs no
-// permission on the znode. After the answer three things are known:
+// permission on the znode. After the answer two things are known:
 //
-//   - A request of this session whose answer was lost before the call has happened, or never will.
-//     There is one exception: a request whose caller stopped waiting because its context ended may
-//     be sent later.
 //   - From now on the session's reads show every write that was acknowledged to any session before
 //     the call. This is true for reads from any server.
 //   - The server has sent the events of all these writes before the answer.
+//
+// It does not tell what becomes of a request of this session whose answer was lost: that may still
+// be carried out, see [Session.Fence].
 //
 // [Session.Sync] is cheaper, and tells none of this. A server that was the ensemble's leader, and
 // does not know yet that it has been deposed, answers a sync from its old state. But it cannot

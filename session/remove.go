@@ -13,22 +13,17 @@ import (
 // all: if one of them is refused, the znode is deleted without them. EnsureDeleted returns nil when
 // the znode is gone. It returns an error if ctx or the session ends, or if the deletion is refused.
 // If many goroutines delete znodes at the same time, a few batches carry the deletions.
+//
+// Use it for names that are not used again. An attempt whose answer was lost may be carried out
+// later, and would delete another znode of that name. For such names use [Session.Delete] with a
+// version that a later znode does not have.
 func (s *Session) EnsureDeleted(ctx context.Context, path string, with ...any) error {
 	ops := append(with[:len(with):len(with)], &zk.DeleteRequest{Path: path, Version: -1})
 	once := func() (string, error) { return "", s.deleteOnce(ctx, path, ops) }
 	// At most one attempt is made in a batch, so that no caller waits for the retries of another.
 	_, err := s.deletes.do(ctx, &pending{op: "delete", path: path, ops: ops, alone: once})
 	if (retryable(err) || OutcomeOf(err) == OutcomeUnknown) && ctx.Err() == nil && s.Err() == nil {
-		lost := OutcomeOf(err) == OutcomeUnknown
-		_, err = again(ctx, s, func() (string, error) {
-			_, err := once()
-			lost = lost || OutcomeOf(err) == OutcomeUnknown
-			return "", err
-		})
-		var e *Error
-		if lost && errors.As(err, &e) { // an earlier attempt may have done it
-			e.Outcome = OutcomeUnknown
-		}
+		err = s.write(ctx, OutcomeOf(err) == OutcomeUnknown, func() error { return s.deleteOnce(ctx, path, ops) })
 	}
 	if errors.Is(err, zk.ErrNoNode) {
 		return nil

@@ -24,6 +24,9 @@ type Term struct {
 	begun clock.Instant // when the stay began
 	inRun bool          // the work has stopped when the callback returns, not when Release is called
 
+	proclaiming chan struct{} // held while Proclaim writes
+	version     int32         // of our znode, as Proclaim knows it
+
 	stopped  chan struct{} // closed by Release
 	stop     sync.Once
 	released chan struct{} // closed when the znode is gone, or when only the session's end will delete it
@@ -31,7 +34,8 @@ type Term struct {
 
 // newTerm makes a term under ctx, of which only the values are used.
 func newTerm(ctx context.Context, id string, cfg held.Config) *Term {
-	return &Term{id: id, held: held.New(ctx, cfg), stopped: make(chan struct{}), released: make(chan struct{})}
+	return &Term{id: id, held: held.New(ctx, cfg), proclaiming: make(chan struct{}, 1),
+		stopped: make(chan struct{}), released: make(chan struct{})}
 }
 
 // Context is cancelled when the term ends. context.Cause tells why, as an [*recipe.EndedError]. If
@@ -94,14 +98,36 @@ func (t *Term) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 // LeaderLatch may stand behind us in line: the change uses up the latch's watch on our znode, and
 // the latch does not hear when we leave.
 //
-// If the outcome is unknown (see [session.OutcomeOf]), these data may still replace those of a
-// later call.
+// If the outcome is unknown (see [session.OutcomeOf]), the data may still be replaced by these, but
+// not after a later call has succeeded.
 func (t *Term) Proclaim(ctx context.Context, data []byte) error {
 	if len(data) > ident.MaxData {
 		return fmt.Errorf("election: Proclaim was given %d bytes; want at most %d", len(data), ident.MaxData)
 	}
-	_, err := t.Multi(ctx, &zk.SetDataRequest{Path: t.Node(), Data: ident.Encode(t.id, data), Version: -1})
-	return err
+	select {
+	case t.proclaiming <- struct{}{}:
+		defer func() { <-t.proclaiming }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	for {
+		// At a version: else an earlier request without an answer could be carried out later.
+		results, err := t.Multi(ctx, &zk.SetDataRequest{Path: t.Node(), Data: ident.Encode(t.id, data), Version: t.version})
+		if err == nil && results[0].Stat != nil {
+			t.version = results[0].Stat.Version
+		}
+		if !errors.Is(err, zk.ErrBadVersion) {
+			return err
+		}
+		_, stat, err := t.held.Get(ctx, t.Node())
+		switch {
+		case errors.Is(err, zk.ErrNoNode):
+			return recipe.ErrNotHeld
+		case err != nil:
+			return err
+		}
+		t.version = stat.Version
+	}
 }
 
 // Resign ends the term; it does not wait. In [Election.Run] the callback should return then, and

@@ -207,6 +207,11 @@ func (h *Held) Token() int64 { return h.cfg.Token }
 // Node returns the path of the place's znode.
 func (h *Held) Node() string { return h.cfg.Node }
 
+// Get reads a znode in the session of the place.
+func (h *Held) Get(ctx context.Context, path string) ([]byte, zk.Stat, error) {
+	return h.cfg.Session.Get(ctx, path)
+}
+
 // Multi carries out operations, all or none, provided that the place's znode still exists. It works
 // until the drain has ended.
 func (h *Held) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {

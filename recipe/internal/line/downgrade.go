@@ -30,7 +30,9 @@ func (p *Place) Downgrade(ctx context.Context, reader Style) error {
 	used, err := p.rename(ctx, path)
 	if session.OutcomeOf(err) == session.OutcomeUnknown {
 		if err = p.downgraded(ctx, path, err); err != nil {
-			p.s.DeleteInBackground(path, nil) // it may be there, or not
+			// The reader may be there, or come later. It comes with the deletion of the writer. So
+			// the writer is deleted first, and the reader afterwards.
+			p.s.DeleteInBackground(p.path, func() { p.s.DeleteInBackground(path, nil) }, p.announcement()...)
 		}
 	}
 	if err != nil {

@@ -6,13 +6,15 @@ import (
 	"log"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// The answer to a write is lost. Without QuorumSync, a server that does not know of the write could
-// answer the read, or the read could be answered before the write is carried out.
-func ExampleSession_QuorumSync() {
+// The answer to a write is lost. After the Fence the write has happened or never will, and the read
+// tells which. Without it, the write could still be carried out after the read.
+func ExampleSession_Fence() {
 	e, err := zktest.New(zktest.Config{MaxSessionTimeout: time.Minute})
 	if err != nil {
 		log.Fatal(err)
@@ -32,11 +34,14 @@ func ExampleSession_QuorumSync() {
 	if err := s.EnsurePath(ctx, "/limit", nil); err != nil {
 		log.Fatal(err)
 	}
+	if err := s.EnsureHeartbeat(ctx); err != nil {
+		log.Fatal(err)
+	}
 
-	e.On(zktest.Match{Op: zktest.OpSetData, Nth: 1}, zktest.LoseReply)
-	_, err = s.Set(ctx, "/limit", []byte("10"), 0)
+	e.On(zktest.Match{Op: zktest.OpMulti, Nth: 1}, zktest.LoseReply)
+	_, err = s.FencedMulti(ctx, &zk.SetDataRequest{Path: "/limit", Data: []byte("10"), Version: -1})
 	fmt.Println(session.OutcomeOf(err))
-	if _, err := s.QuorumSync(ctx, "/limit"); err != nil {
+	if err := s.Fence(ctx); err != nil {
 		log.Fatal(err) // of ctx, or the session is over
 	}
 	data, stat, err := s.Get(ctx, "/limit")

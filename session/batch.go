@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+
+	"github.com/go-zookeeper/zk"
 )
 
 // While a request of one kind is under way, further operations of that kind are pending. The next
@@ -21,9 +23,8 @@ type batcher struct {
 	// opening, if it is set, returns operations that each batch begins with. If alone is true,
 	// there can be no batch now, and each caller tries alone. If there is an error, all fail.
 	opening func() (ops []any, alone bool, err error)
-	// refused, if it is set, is called when an operation of opening was refused. It returns the
-	// error for all. Otherwise each caller tries alone.
-	refused func(error) error
+	// multi is Session.Multi or Session.FencedMulti.
+	multi func(ctx context.Context, ops ...any) ([]zk.MultiResponse, error)
 }
 
 // pending is the operation of one caller. The caller sets all fields but done.
@@ -163,20 +164,13 @@ func (b *batcher) carryOut(batch []*pending) {
 		}
 		return
 	}
-	first := len(ops) // of the first operation of p
-	i := first
+	i := len(ops) // of the first operation of p
 	for _, p := range batch {
 		ops = append(ops, p.ops...)
 	}
-	results, err := b.s.Multi(b.s.ctx, ops...)
-	var forAll error
-	if b.refused != nil && failedOf(results) < first && err != nil && len(results) > 0 {
-		forAll = b.refused(err)
-	}
+	results, err := b.multi(b.s.ctx, ops...)
 	for _, p := range batch {
 		switch {
-		case forAll != nil:
-			p.done <- answered{err: forAll}
 		case err == nil:
 			p.done <- answered{path: results[i].String}
 		case OutcomeOf(err) == OutcomeNotDone:

@@ -99,6 +99,8 @@ func (s *Session) beatEnded(begun clock.Instant, again bool, err error) {
 // setHeartbeat sets the heartbeat at the version that is known. The same multi checks the places
 // whose leases this beat is to extend, and carries the creates that wait for it.
 func (s *Session) setHeartbeat(conn *wire.Conn, begun clock.Instant) {
+	s.order.Lock()
+	defer s.order.Unlock()
 	s.mu.Lock()
 	version, data := s.heart.version, []byte(s.leaseTime.String())
 	full := s.chroot + s.heart.path
@@ -112,7 +114,7 @@ func (s *Session) setHeartbeat(conn *wire.Conn, begun clock.Instant) {
 	if b != nil {
 		s.heart.guard(version)
 	}
-	s.heart.next = version + 1
+	s.heart.next, s.heart.sent = version+1, true
 	s.mu.Unlock()
 	ops = append(ops, b.operations()...)
 	last := len(ops)
@@ -133,6 +135,7 @@ func (s *Session) beatAnswered(begun clock.Instant, places []*Hold, last int, re
 	for _, h := range places {
 		h.sent = false
 	}
+	s.heart.sent = false
 	if err != nil {
 		return s.beatRefused(places, last, results, err), err
 	}

@@ -26,22 +26,20 @@ func (s *Session) call(ctx context.Context, name, path string, op wire.Op) (wire
 
 // sendOne makes a request of one operation, whose path has the chroot before it.
 func (s *Session) sendOne(ctx context.Context, name, path string, op wire.Op) (wire.Result, error) {
-	results, err := s.send(ctx, name, path, &wire.Request{Ops: []wire.Op{op}})
+	results, err := s.sendOn(ctx, nil, s.ask, name, path, &wire.Request{Ops: []wire.Op{op}})
 	if err != nil {
 		return wire.Result{}, err
 	}
 	return results[0], nil
 }
 
-// send makes one request on the present connection. name and path are for its error.
-func (s *Session) send(ctx context.Context, name, path string, r *wire.Request) ([]wire.Result, error) {
-	return s.sendOn(ctx, nil, name, path, r)
-}
+// asker is the type of Session.ask.
+type asker func(conn *wire.Conn, r *wire.Request, then func([]wire.Result, error))
 
-// sendOn makes one request on a connection; nil is the present one. If ctx or the session ends
-// before there is an answer, it returns at once. The request then keeps its slot until it is
-// answered or lost.
-func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string, r *wire.Request) ([]wire.Result, error) {
+// sendOn makes one request on a connection; nil is the present one. name and path are for its
+// error. If ctx or the session ends before there is an answer, it returns at once. The request then
+// keeps its slot until it is answered or lost.
+func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, ask asker, name, path string, r *wire.Request) ([]wire.Result, error) {
 	fail := func(outcome Outcome, err error) error {
 		return &Error{Op: name, Path: path, Outcome: outcome, Err: err}
 	}
@@ -58,7 +56,7 @@ func (s *Session) sendOn(ctx context.Context, conn *wire.Conn, name, path string
 		err     error
 	}
 	answered := make(chan answer, 1)
-	s.ask(cmp.Or(conn, present), r, func(results []wire.Result, err error) {
+	ask(cmp.Or(conn, present), r, func(results []wire.Result, err error) {
 		<-s.slots
 		answered <- answer{results, err}
 	})
@@ -335,6 +333,10 @@ func (s *Session) Delete(ctx context.Context, path string, version int32) error 
 // *zk.SetDataRequest, *zk.DeleteRequest and *zk.CheckVersionRequest. The error is that of the first
 // operation that failed; each operation has a result of its own.
 func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
+	return s.multi(ctx, s.ask, ops)
+}
+
+func (s *Session) multi(ctx context.Context, ask asker, ops []any) ([]zk.MultiResponse, error) {
 	if len(ops) == 0 {
 		return nil, nil
 	}
@@ -342,7 +344,7 @@ func (s *Session) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, er
 	if err != nil {
 		return nil, &Error{Op: "multi", Outcome: OutcomeNotDone, Err: err}
 	}
-	answers, err := s.send(ctx, "multi", "", &wire.Request{Ops: rooted, Multi: true})
+	answers, err := s.sendOn(ctx, nil, ask, "multi", "", &wire.Request{Ops: rooted, Multi: true})
 	var e *Error
 	if errors.As(err, &e) {
 		e.Err = s.refused(rooted, answers, e.Err)

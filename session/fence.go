@@ -7,6 +7,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"github.com/zkrecipe/zkrecipe/internal/notify"
+	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
 // A request whose answer was lost may be carried out after later requests of the same session. For
@@ -30,64 +31,62 @@ import (
 // [Session.EnsureHeartbeat]. FencedMulti reads it if its version is not known. The check needs READ
 // on the heartbeat. If it is refused because the version has changed, FencedMulti tries again.
 func (s *Session) FencedMulti(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
+	s.mu.Lock()
+	guard := &zk.CheckVersionRequest{Path: s.heart.path} // askGuarded adds the version
+	s.mu.Unlock()
 	for {
-		guard, err := s.guard()
-		if err != nil {
-			return nil, err
+		if err := s.learnVersion(ctx); err != nil {
+			return nil, unguarded(err)
 		}
-		results, err := s.Multi(ctx, append([]any{guard}, ops...)...)
+		results, err := s.multi(ctx, s.askGuarded, append([]any{guard}, ops...))
 		switch {
 		case len(results) == 0:
 			return nil, err
 		case failedOf(results) > 0:
 			return results[1:], err
+		case errors.Is(err, zk.ErrNoAuth):
+			return nil, unguarded(s.noPermission("read (READ)", zk.ErrNoAuth))
 		}
-		if err := s.guardRefused(err); err != errAgain || ctx.Err() != nil {
-			return nil, err
-		}
-	}
-}
-
-// guard returns a check of the heartbeat for a multi that is sent at once. If the version is not
-// known, it is read first.
-func (s *Session) guard() (check *zk.CheckVersionRequest, err error) {
-	for {
-		s.mu.Lock()
-		if h := &s.heart; !h.unsure {
-			h.guard(h.next)
-			check = &zk.CheckVersionRequest{Path: h.path, Version: h.next}
-		}
-		s.mu.Unlock()
-		if check != nil {
-			return check, nil
-		}
+		// A beat before it was in vain. Or somebody else has set the heartbeat: then the session is
+		// over if another has taken over from it.
 		if err := s.readHeartbeat(); err != nil {
 			return nil, unguarded(err)
 		}
+		if ctx.Err() != nil {
+			return nil, unguarded(endOf(ctx))
+		}
 	}
 }
 
-// guardRefused is called when a guard was refused. It returns errAgain if another attempt may help.
-// A beat may have been sent since, or before it and in vain. Or somebody else has set the
-// heartbeat: then the session is over if another has taken over from it.
-func (s *Session) guardRefused(err error) error {
-	if errors.Is(err, zk.ErrNoAuth) {
-		return unguarded(s.noPermission("check (READ)", err))
+// learnVersion reads the heartbeat if its version is not known.
+func (s *Session) learnVersion(ctx context.Context) error {
+	s.mu.Lock()
+	unsure := s.heart.unsure
+	s.mu.Unlock()
+	if !unsure {
+		return nil
 	}
-	if err := s.readHeartbeat(); err != nil {
-		return unguarded(err)
+	if err := s.awaitUp(ctx); err != nil {
+		return err
 	}
-	return errAgain
+	return s.readHeartbeat()
+}
+
+// askGuarded is ask for a multi that begins with a check of the heartbeat, at the version that the
+// heartbeat has when the multi is carried out. No beat is sent between the look at that version and
+// the multi.
+func (s *Session) askGuarded(conn *wire.Conn, r *wire.Request, then func([]wire.Result, error)) {
+	s.order.Lock()
+	defer s.order.Unlock()
+	s.mu.Lock()
+	r.Ops[0].Version = s.heart.next
+	s.heart.guard(s.heart.next)
+	s.mu.Unlock()
+	s.ask(conn, r, then)
 }
 
 // unguarded is the error of a multi that was not carried out because of its guard.
 func unguarded(err error) error { return &Error{Op: "multi", Outcome: OutcomeNotDone, Err: err} }
-
-// openCreates returns what a batch of creates begins with.
-func (s *Session) openCreates() (ops []any, alone bool, err error) {
-	guard, err := s.guard()
-	return []any{guard}, false, err
-}
 
 // createFenced makes znodes, all or none.
 func (s *Session) createFenced(ops []any) (paths []string, err error) {

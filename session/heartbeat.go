@@ -29,7 +29,8 @@ type heartbeat struct {
 	exists  bool   // it was created; it is not created again in this session
 	czxid   int64  // zero until an answer has shown it
 	version int32
-	next    int32         // the version after the beat that was sent last, if any is under way
+	next    int32         // the version after the beat that is under way, if any is
+	sent    bool          // a beat is under way
 	guarded int32         // the latest version at which a create of places was sent, see guard
 	unsure  bool          // the version is not known: an answer was lost, or another has set the znode
 	refused error         // why the heartbeat could not be used, since the latest fence
@@ -141,7 +142,11 @@ func (s *Session) heartbeatRead(r wire.Result, err error) error {
 		s.finish(ErrRevoked)
 		return ErrRevoked
 	}
-	s.heart.know(r.Stat.Version)
+	if s.heart.sent && r.Stat.Version == s.heart.version { // the read was before the beat
+		s.heart.unsure = false
+	} else {
+		s.heart.know(r.Stat.Version)
+	}
 	return nil
 }
 

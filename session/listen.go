@@ -166,7 +166,7 @@ func (s *Session) Listen(owner int64, wake chan<- struct{}) *Listener {
 	defer s.mu.Unlock()
 	if l.source = s.sources[owner]; l.source == nil {
 		l.source = &source{s: s, owner: owner, heard: hearing{owner: owner, now: Heartbeat{Path: s.HeartbeatPath(owner)}}}
-		l.source.takeovers = batcher{s: s, opening: l.source.opening}
+		l.source.takeovers = batcher{s: s, multi: s.Multi, opening: l.source.opening}
 		s.sources[owner] = l.source
 		ctx, cancel := context.WithCancel(s.ctx)
 		l.source.stop = cancel

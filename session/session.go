@@ -82,6 +82,8 @@ type Session struct {
 	calls   sync.WaitGroup          // what shutdown waits for
 	settle  chan struct{}           // held by setWatches, addWatch and removeWatches
 
+	order sync.Mutex // held while a beat or a guarded multi gets its version and is sent; sending does not wait
+
 	mu         sync.Mutex // guards what follows; held for moments, never during I/O or calls out
 	state      State
 	since      time.Time // when state began
@@ -148,8 +150,7 @@ func newSession(parent context.Context, common *common) (*Session, error) {
 		heartLock: make(chan struct{}, 1),
 		states:    feed.NewCounted[State](nil, maxStates, &common.statesDropped),
 	}
-	s.creates = batcher{s: s, opening: s.openCreates, refused: s.guardRefused}
-	s.deletes.s = s
+	s.creates, s.deletes = batcher{s: s, multi: s.FencedMulti}, batcher{s: s, multi: s.Multi}
 	s.ctx, s.end = context.WithCancelCause(parent)
 	dials := dial.Config{Servers: common.servers, Dial: cfg.Dial, Clock: c, Timeout: s.patience, Pause: s.pause, RoundFailed: s.logServers, Names: common.names}
 	if common.certs != nil {

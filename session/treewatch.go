@@ -292,6 +292,6 @@ func appendString(p []byte, s string) []byte {
 // request makes a request about watches on one connection. sending is called right before it is
 // sent, see [wire.Request.Sending].
 func (s *Session) request(ctx context.Context, conn *wire.Conn, op int32, name string, body []byte, sending func()) error {
-	_, err := s.sendOn(ctx, conn, name, "", &wire.Request{Ops: []wire.Op{{Kind: op, Body: body}}, Sending: sending})
+	_, err := s.sendOn(ctx, conn, s.ask, name, "", &wire.Request{Ops: []wire.Op{{Kind: op, Body: body}}, Sending: sending})
 	return err
 }

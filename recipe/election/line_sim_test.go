@@ -200,7 +200,7 @@ func TestAPathThatVanishesBeforeTheCreateIsMadeAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A session's first place is created together with its heartbeat, this one alone.
-		gone := s.On(zktest.Match{Op: zktest.OpCreate, Path: "/other/*", Nth: 1}, zktest.Fail(zktest.CodeNoNode))
+		gone := s.On(zktest.Match{Op: zktest.OpMulti, Path: "/other/*", Nth: 1}, zktest.Fail(zktest.CodeNoNode))
 		events := newEvents(t, "b")
 		other, err := election.New(a.client, "/other", election.Config{OnEvent: events.Add})
 		if err != nil {

@@ -17,7 +17,8 @@ import (
 // there are three rules:
 //
 //   - The own znode is the one whose create was answered: the answer tells its czxid. After a lost
-//     answer the member replaces any znode that it finds of its own session.
+//     answer the member waits until that create cannot happen any more, see settle. Then it
+//     replaces any znode that it finds of its own session.
 //   - The new znode's data begin at a larger version than the one that was replaced had, see first.
 //     So a late deletion, or late data, for any former znode fails, as long as each member finds
 //     the znode of the one before it.
@@ -29,10 +30,11 @@ const shortDelay = 12500 * time.Microsecond
 // enter makes the znode. If there is one already, it replaces that if it may.
 func (st *stay) enter() error {
 	m, s := st.m, st.s
-	if !m.cfg.NoLease {
-		if err := s.EnsureHeartbeat(m.ctx); err != nil {
-			return fmt.Errorf("%w (Config.NoLease does without)", err)
-		}
+	if err := s.EnsureHeartbeat(m.ctx); err != nil { // without a lease, too: the create checks it
+		return err
+	}
+	if err := m.settle(m.ctx, s); err != nil { // the member may have tried in this session before
+		return err
 	}
 	pause := retry.New(m.clock, shortDelay, 200*time.Millisecond)
 	for there := (zk.Stat{}); m.ctx.Err() == nil; {
@@ -41,7 +43,7 @@ func (st *stay) enter() error {
 		case err == nil:
 			st.token, st.version, st.lost = stat.Czxid, stat.Version, 0
 			m.token = stat.Czxid
-			clear(m.unresolved)
+			delete(m.unresolved, s.ID()) // settled before this attempt began
 			return nil
 		case s.Err() != nil:
 			return s.Err()
@@ -117,7 +119,7 @@ func (st *stay) create(there zk.Stat) (zk.Stat, error) {
 	}
 	ops = append(ops, &zk.SetDataRequest{Path: m.node, Data: st.data, Version: -1})
 	// An attempt is followed to its end, so that the member knows what it leaves behind.
-	results, err := st.s.Multi(m.last, ops...)
+	results, err := st.s.FencedMulti(m.last, ops...)
 	if err == nil && results[len(results)-1].Stat == nil {
 		err = fmt.Errorf("group: the answer does not tell the Stat of %s", m.node)
 	}
@@ -143,6 +145,9 @@ var errHidden = errors.New("group: a znode of this ID is there that we have no p
 // find reads the Stat of the znode that exists at the member's path. It returns a zero Stat if
 // there is none, and an error if the znode must not be replaced.
 func (st *stay) find() (zk.Stat, error) {
+	if err := st.m.settle(st.m.ctx, st.s); err != nil {
+		return zk.Stat{}, err
+	}
 	stat, ok, err := st.s.Exists(st.m.ctx, st.m.node)
 	switch {
 	case errors.Is(err, zk.ErrNoAuth) && st.m.token != 0: // the own znodes can be read, see Config.ACL
@@ -166,14 +171,20 @@ func (m *Member) mayReplace(stat zk.Stat) bool {
 	return m.token == 0 || stat.Czxid == m.token || m.unresolved[stat.EphemeralOwner]
 }
 
-// clear deletes what the session may still have of the member. A create whose answer was lost may
-// have happened although the session's server does not know of it, or may still happen.
+// settle waits until a create of the session whose answer was lost has happened or never will. The
+// session's reads that follow show which it is.
+func (m *Member) settle(ctx context.Context, s *session.Session) error {
+	if !m.unresolved[s.ID()] {
+		return nil
+	}
+	return s.Fence(ctx)
+}
+
+// clear deletes what the session may still have of the member.
 func (m *Member) clear(s *session.Session) error {
 	ctx := m.last
-	if m.unresolved[s.ID()] {
-		if _, err := s.QuorumSync(ctx, m.node); err != nil {
-			return gone(s, err)
-		}
+	if err := m.settle(ctx, s); err != nil {
+		return gone(s, err)
 	}
 	pause := retry.New(m.clock, shortDelay, 10*time.Second)
 	for {

@@ -51,7 +51,7 @@ type Member struct {
 	joined     bool           // it was listed
 	hasty      bool           // the latest znode did not last, and was made again at once
 	token      int64          // czxid of the latest znode that was surely ours
-	unresolved map[int64]bool // sessions in which a create may have happened without our knowledge
+	unresolved map[int64]bool // sessions in which a create may happen, or have happened, without our knowledge
 
 	mu      sync.Mutex // guards what follows
 	listing *Listing   // nil while there is none

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/zkrecipe/zkrecipe/internal/await"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
@@ -194,6 +195,30 @@ func TestAMemberIsListedAgainAfterALateDeletionOfAFormerOne(t *testing.T) {
 		s.Eventually("listing", func() bool { return m.Status().Listings == 2 && m.Valid() })
 		if n := len(s.listed()); n != 1 {
 			t.Errorf("%d znodes", n)
+		}
+	})
+}
+
+// The member's data are to be as they were before the write that comes late.
+func TestALateWriteDoesNotReplaceNewerData(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		l := s.late()
+		l.next(zktest.OpSetData)
+		m, err := join(s.Within(patience), l.client, dir, group.Config{ID: "a", Data: []byte("old")})
+		must(t, err)
+		go m.Set(s.Within(patience), []byte("late"))
+		l.lose()
+		set := make(chan error, 1)
+		go func() { set <- m.Set(s.Within(patience), []byte("old")) }()
+		synctest.Wait()
+		l.move()
+		must(t, <-set)
+		l.back()
+		l.happen()
+		for _, ch := range s.history() {
+			if string(ch.Data) == "late" {
+				t.Error("the late data have replaced the newer ones")
+			}
 		}
 	})
 }

@@ -93,6 +93,7 @@ type stay struct {
 	version int32
 	data    []byte // what the znode holds
 	known   bool   // version and data are
+	late    int32  // version at which a write may still happen, because its answer was lost; 0: none
 	lost    int    // connections, at attempts to write data that a server may find too large
 	listing *Listing
 }
@@ -305,11 +306,15 @@ func (st *stay) write(ctx context.Context) (again time.Duration, err error) {
 	m.mu.Lock()
 	data, asked, done := m.data, m.asked, m.written == m.asked
 	m.mu.Unlock()
-	if done && bytes.Equal(data, st.data) {
+	there := bytes.Equal(data, st.data) && st.version != st.late
+	if done && there {
 		return st.s.Timeout(), nil
 	}
-	if !bytes.Equal(data, st.data) {
+	if !there {
 		stat, err := st.s.Set(ctx, m.node, data, st.version)
+		if session.OutcomeOf(err) == session.OutcomeUnknown {
+			st.late = st.version
+		}
 		if session.OutcomeOf(err) != session.OutcomeNotDone || errors.Is(err, zk.ErrBadVersion) {
 			st.known = false // the next look tells what is there
 		}
@@ -334,7 +339,9 @@ func (st *stay) write(ctx context.Context) (again time.Duration, err error) {
 		}
 	}
 	st.lost = 0
-	m.update(func() { m.good, m.written, m.refusal = data, asked, nil })
+	if !done { // else a refusal may wait for its caller
+		m.update(func() { m.good, m.written, m.refusal = data, asked, nil })
+	}
 	return st.s.Timeout(), nil
 }
 

@@ -69,18 +69,19 @@
 // most. Older servers let the new member replace the znode. recipe/docs/operations.md tells how to
 // replace credentials without that.
 //
-// Late requests. A former member may be at a server that lags, and write or delete its znode before
-// it hears that it was replaced. Such a request names the version of the former znode's data. It
-// fails because the new znode begins at the next version. But the new znode begins at version 1 in
-// two cases:
+// Late requests. A write or a deletion of a former znode may be carried out late: the former member
+// does not know yet that it was replaced, because its server lags, or the answer to the request was
+// lost. Such a request names the version of the former znode's data. It fails because the new znode
+// begins at the next version. But the new znode begins at version 1 in two cases:
 //
 //   - The former one's version is 100 or larger. With more than 200,000 bytes of data the limit is
 //     less than 100, and at least 2.
-//   - There is no former one when the new member joins: a later member has left, its session has
-//     ended, or somebody else has deleted the znode.
+//   - There is no former one when the new znode is created: the member before has left, its session
+//     has ended, or somebody else has deleted the znode.
 //
 // In these cases a late request can reach the new znode, if that has the same version when the
-// request arrives.
+// request arrives. The member then writes its data again, or is listed again. A create is never
+// carried out late, unless the client has given up the session and the ensemble has not.
 //
 // Assumed: writes are linearizable; before a server answers a write, it sends the events of all
 // earlier commits (ZooKeeper promises both); clocks' rates differ by less than 6 %; nobody changes

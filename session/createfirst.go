@@ -86,7 +86,7 @@ func (s *Session) heartbeatOnce(ctx context.Context, lost func(error)) error {
 	}
 	if !first {
 		if s.maybeRevoked() {
-			_ = s.readHeartbeat() // if it is revoked, the session is over
+			_ = s.readHeartbeat(ctx) // if it is revoked, the session is over
 		}
 		return nil
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/go-zookeeper/zk"
 
@@ -32,8 +33,11 @@ import (
 // on the heartbeat. If it is refused because the version has changed, FencedMulti tries again.
 func (s *Session) FencedMulti(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
 	s.mu.Lock()
-	guard := &zk.CheckVersionRequest{Path: s.heart.path} // askGuarded adds the version
+	guard, exists := &zk.CheckVersionRequest{Path: s.heart.path}, s.heart.exists // askGuarded adds the version
 	s.mu.Unlock()
+	if !exists {
+		return nil, unguarded(errUnfenced)
+	}
 	for {
 		if err := s.learnVersion(ctx); err != nil {
 			return nil, unguarded(err)
@@ -49,14 +53,13 @@ func (s *Session) FencedMulti(ctx context.Context, ops ...any) ([]zk.MultiRespon
 		}
 		// A beat before it was in vain. Or somebody else has set the heartbeat: then the session is
 		// over if another has taken over from it.
-		if err := s.readHeartbeat(); err != nil {
+		if err := s.readHeartbeat(ctx); err != nil {
 			return nil, unguarded(err)
-		}
-		if ctx.Err() != nil {
-			return nil, unguarded(endOf(ctx))
 		}
 	}
 }
+
+var errUnfenced = fmt.Errorf("the session has no heartbeat; call EnsureHeartbeat first: %w", zk.ErrBadArguments)
 
 // learnVersion reads the heartbeat if its version is not known.
 func (s *Session) learnVersion(ctx context.Context) error {
@@ -69,7 +72,7 @@ func (s *Session) learnVersion(ctx context.Context) error {
 	if err := s.awaitUp(ctx); err != nil {
 		return err
 	}
-	return s.readHeartbeat()
+	return s.readHeartbeat(ctx)
 }
 
 // askGuarded is ask for a multi that begins with a check of the heartbeat, at the version that the
@@ -108,31 +111,34 @@ func (s *Session) createFenced(ops []any) (paths []string, err error) {
 func (s *Session) Fence(ctx context.Context) error {
 	answered := make(chan struct{}, 1)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	h := &s.heart
 	guarded := h.guarded
 	h.refused = nil
 	s.fences[answered] = struct{}{}
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.fences, answered)
-	}()
-	for {
-		s.mu.Lock()
-		passed, refused := h.version-guarded > 0, h.refused
-		s.beatSoon = s.beatSoon || !passed && !s.beating
-		s.mu.Unlock()
-		if passed || refused != nil {
-			return refused
-		}
+	defer delete(s.fences, answered)
+	for h.exists && h.refused == nil && h.version-guarded <= 0 {
+		s.beatSoon = s.beatSoon || !s.beating
 		notify.Signal(s.wake)
+		s.mu.Unlock()
+		var err error
 		select {
 		case <-answered:
 		case <-ctx.Done():
-			return endOf(ctx)
+			err = endOf(ctx)
 		case <-s.ctx.Done():
-			return endOf(s.ctx)
+			err = endOf(s.ctx)
+		}
+		s.mu.Lock()
+		if err != nil {
+			return err
 		}
 	}
+	switch {
+	case s.over:
+		return endOf(s.ctx)
+	case !h.exists:
+		return errUnfenced
+	}
+	return h.refused
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -100,13 +101,18 @@ func (s *Session) heartbeatRefused(what string, err error) {
 }
 
 // readHeartbeat reads the version for the next beat, or finds that the session is over.
-func (s *Session) readHeartbeat() error {
+func (s *Session) readHeartbeat(ctx context.Context) error {
 	s.mu.Lock()
 	conn := s.conn
 	s.mu.Unlock()
 	answered := make(chan error, 1)
 	s.askHeartbeat(conn, func(err error) { answered <- err })
-	return <-answered // a read that is never answered ends with its connection
+	select {
+	case err := <-answered:
+		return err
+	case <-ctx.Done():
+		return endOf(ctx)
+	}
 }
 
 // askHeartbeat is readHeartbeat for a caller that must not wait: it calls then with the error.

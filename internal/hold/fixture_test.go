@@ -205,6 +205,7 @@ var places = []struct {
 		return func() { something(s, events) }
 	}},
 	{LearnerTouch, "RequestThrottler", (*fixture).ask, (*fixture).answersNobody},
+	{Request, "FollowerRequestProcessor", (*fixture).ask, (*fixture).answersNobody},
 	{PingReply, "QuorumPeer", nil, (*fixture).staysBehind},
 	{PingLoop, "QuorumPeer", nil, (*fixture).pingsNobody},
 	{Prepare, "ProcessThread", (*fixture).askToWrite, (*fixture).readsOnly},

@@ -21,6 +21,10 @@ var (
 	// the leader is answered in between, the touch is lost. The thread is the one that all requests
 	// of the clients pass.
 	LearnerTouch = Place{"touch", server + "quorum.LearnerSessionTracker", "touchSession", "put", "follower"}
+	// Request is where a follower has taken a request of a client and not yet looked at it. It has
+	// read the request from the client's connection, which may be closed meanwhile. Handshakes of
+	// sessions that come back are handled: other threads do that.
+	Request = Place{"request", server + "quorum.FollowerRequestProcessor", "run", "authWriteRequest", "follower"}
 	// PingReply lies between taking the touches and sending them to the leader. The thread is the
 	// one that handles all that the leader sends.
 	PingReply = Place{"ping reply", server + "quorum.Learner", "ping", "writePacket", "follower"}
@@ -37,4 +41,4 @@ var (
 )
 
 // Places are all of them.
-var Places = []Place{TrackerClosing, LearnerTouch, PingReply, PingLoop, Prepare, Commit, LearnerPacket}
+var Places = []Place{TrackerClosing, LearnerTouch, Request, PingReply, PingLoop, Prepare, Commit, LearnerPacket}

@@ -39,13 +39,12 @@ func (s *server) snapshot() map[int64]time.Duration {
 	touched, stalled := s.touched, s.stalled
 	s.touched, s.stalled = map[int64]time.Duration{}, nil
 	for i, r := range stalled {
-		switch {
-		case i == 0:
-			s.e.logf("fault: server %d loses a touch of session 0x%x", s.id, r.session)
-			s.process(r)
-		case !r.conn.closed || r.op == OpCloseSession: // of others nobody is there any more
+		if i > 0 {
 			s.submit(r)
+			continue
 		}
+		s.e.logf("fault: server %d loses a touch of session 0x%x", s.id, r.session)
+		s.process(r)
 	}
 	return touched
 }

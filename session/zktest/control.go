@@ -84,6 +84,7 @@ func (x *Server) Kill() {
 		s.role = down
 		s.lead, s.peer = nil, nil
 		s.serving = false
+		s.holding, s.held, s.taken = false, nil, nil
 		s.life++
 		s.inbox = queue[task]{}
 		for _, c := range sortConns(s.e.live) {
@@ -145,6 +146,34 @@ func (x *Server) StopPings() { x.fault("pings stop", func(s *server) { s.noPings
 
 // ResumePings lets the ping loop run again.
 func (x *Server) ResumePings() { x.fault("pings resume", func(s *server) { s.noPings = false }) }
+
+// HoldRequests makes the thread of a follower that takes the requests of its clients stand still
+// until ReleaseRequests. The server goes on reading them. They count as signs of life, but they are
+// neither answered, pings included, nor forwarded. All other threads go on: the server handles
+// handshakes of sessions that come back, and what the ZooKeeper leader sends. A server that leads
+// ignores it.
+//
+// After that the requests go on in their order, also those whose connection is closed by then. The
+// ZooKeeper leader takes a session's writes from the server at which the last handshake was. So if
+// the session has left, they are refused. But if a handshake has brought the session back
+// meanwhile, they are carried out, after what the client has written elsewhere. That handshake may
+// be one that the client has given up.
+//
+// If the server leaves its leader while it holds requests, it forgets all but the oldest, which the
+// thread has taken. It holds nothing any more when it serves again. But that oldest one, if it is a
+// write, is still forwarded at ReleaseRequests, to the leader of then. After Kill nothing is left.
+//
+// Real servers do all this when the thread, FollowerRequestProcessor, gets no time to run. Use it
+// to see what depends on the order of a session's writes.
+func (x *Server) HoldRequests() {
+	x.fault("requests held", func(s *server) {
+		s.holding = true
+		s.holds++
+	})
+}
+
+// ReleaseRequests lets the thread go on.
+func (x *Server) ReleaseRequests() { x.fault("requests released", (*server).letGo) }
 
 // DelayExpiry makes the server's session tracker, while it leads, need the time d to close a
 // session. It still takes all sessions whose timeout ends in one tick at once. But it closes the

@@ -103,7 +103,7 @@
 //   - [Ensemble.StartSequence] brings sequence numbers to the end of their range,
 //     [Ensemble.SetVersion] the versions of data.
 //
-// Four of them are what real servers do, or did, to sessions whose clients have done nothing wrong:
+// Five of them are what real servers do, or did, to sessions whose clients have done nothing wrong:
 //
 //   - [Server.DelayExpiry]: sessions are answered, and are closed all the same.
 //   - [LoseTouch], an effect of a rule: a request is answered, and the leader does not learn that
@@ -111,6 +111,8 @@
 //   - [Server.StopPings]: the leader learns of no follower's clients, while their writes are
 //     carried out.
 //   - [Server.StepClock]: sessions end early or late when the wall clock is set.
+//   - [Server.HoldRequests]: a write whose answer was lost is carried out after later ones of its
+//     session.
 //
 // # Observing
 //

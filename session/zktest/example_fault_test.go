@@ -125,6 +125,33 @@ func TestALinkWithFaults(t *testing.T) {
 	})
 }
 
+// A write whose answer was lost is carried out after a later one: the server that has read it keeps
+// it while it goes over to another leader.
+func TestAServerThatHoldsARequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := simulated(t)
+		server := e.Followers()[0]
+		s := client(t, e.Host("a"), server.Addr())
+		set(t, s, "")
+		server.HoldRequests()
+		first := make(chan error)
+		go func() {
+			_, err := s.Set(t.Context(), "/x", []byte("first"), -1)
+			first <- err
+		}()
+		synctest.Wait()
+		e.Leader().Kill()
+		if err := <-first; session.OutcomeOf(err) != session.OutcomeUnknown {
+			t.Errorf("Set: %v", err)
+		}
+		set(t, s, "second")
+		server.ReleaseRequests()
+		if data, _, err := s.Get(t.Context(), "/x"); string(data) != "first" || err != nil {
+			t.Errorf("after the second write: %q, %v", data, err)
+		}
+	})
+}
+
 // Requests that fail, chosen by what they are. What the client does about them is seen in what
 // arrives and in what is committed.
 func TestARuleForRequests(t *testing.T) {

@@ -376,6 +376,7 @@ func TestFaultsAreLogged(t *testing.T) {
 			func() { k.Cut() }, func() { h.Cut() }, func() { b.e.ExpireSession(a.session) },
 			func() { b.e.StartSequence("/", 1) }, func() { b.e.SetVersion("/", 1) }, func() { s.Freeze() }, func() { s.Thaw() },
 			func() { s.Slow(1) }, func() { s.DelayPings(1) }, func() { s.StopPings() }, func() { s.ResumePings() },
+			func() { s.HoldRequests() }, func() { s.ReleaseRequests() },
 			func() { s.DelayExpiry(1) }, func() { s.StepClock(1) }, func() { b.e.SetLatency(0, 0) }, func() { s.SetSessionLimits(1, 2) },
 			func() { s.SetRelease(zktest.Release380) },
 			func() { link.Hold() }, func() { link.Delay(1) }, func() { link.Lose(zktest.PacketAck) },

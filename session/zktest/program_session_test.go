@@ -2,7 +2,10 @@ package zktest_test
 
 // The part of the conformance program about bad requests and sessions.
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // runUnread is for a server that is alone: an ensemble of 3.9.3 to 3.9.5 does not recover from a
 // write that it cannot read (two proposals get the same zxid).
@@ -100,7 +103,10 @@ func runExpiry(tr *trace) {
 
 // awaitEvent pings until a watch event comes.
 func (c *raw) awaitEvent() {
-	for {
+	for start := time.Now(); ; pause() {
+		if time.Since(start) > hang {
+			c.tr.t.Fatal("no event comes")
+		}
 		c.send(pack(-2, 11))
 		event := false
 		for {
@@ -119,7 +125,6 @@ func (c *raw) awaitEvent() {
 		if event {
 			return
 		}
-		pause()
 	}
 }
 

@@ -98,12 +98,12 @@ func (s *server) process(r *request) {
 		r.conn.close()
 		return
 	}
-	if s.lead != nil {
+	switch {
+	case s.lead != nil:
 		s.lead.take(r)
-		return
+	case !s.isHeld(r):
+		s.pass(r)
 	}
-	s.enqueue(r)
-	s.forward(r)
 }
 
 // forward sends to the leader what the leader has to decide.

@@ -62,6 +62,11 @@ type server struct {
 	noPings   bool          // the ping loop stands still
 	expiryLag time.Duration // what the tracker takes over each session that it closes
 
+	// While it follows: the thread that takes the requests of its clients, see HoldRequests.
+	holding bool
+	holds   int        // how often it has been stopped
+	taken   []*request // what such threads have taken that were left behind
+
 	// While serving.
 	serving      bool
 	conns        map[*conn]bool
@@ -74,6 +79,7 @@ type server struct {
 	revalidating map[int64]*conn
 	syncs        []*request
 	stalled      []*request // see LoseTouch
+	held         []*request // see HoldRequests; the thread has taken the first
 }
 
 type task struct {
@@ -161,6 +167,7 @@ func (s *server) stopServing() {
 	s.touched = map[int64]time.Duration{}
 	s.revalidating = map[int64]*conn{}
 	s.syncs, s.stalled = nil, nil
+	s.abandon()
 }
 
 // startServing opens the server for clients.

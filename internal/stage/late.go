@@ -42,11 +42,12 @@ func (l *Late) dial(ctx context.Context, network, address string) (net.Conn, err
 	return l.s.Host(l.host).Dial(ctx, network, address)
 }
 
-// Hold stops the first server. The channel is closed when it has read a request that matches.
+// Hold makes the client's next request that matches come late. The channel is closed when the first
+// server has read it.
 func (l *Late) Hold(m zktest.Match) (read <-chan struct{}) {
+	l.s.Leader().StopPings() // a lost touch lasts until the next one
 	m.Host, m.Nth = l.host, 1
-	l.first.HoldRequests()
-	return l.s.On(m, zktest.Effect{}).Fired()
+	return l.s.On(m, zktest.LoseTouch).Fired()
 }
 
 // Cut cuts the connection. The client reaches no server until Move or Back.
@@ -74,6 +75,6 @@ func (l *Late) reach(server *zktest.Server) {
 
 // Happen lets the first server go on, which carries out what it has read.
 func (l *Late) Happen() {
-	l.first.ReleaseRequests()
-	await.Sleep(Tick / 4)
+	l.s.Leader().ResumePings()
+	await.Sleep(Tick)
 }

@@ -4,80 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 
-	"github.com/zkrecipe/zkrecipe/internal/await"
+	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session"
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A late is a request of the client of host a. Its server has read it and stands still. The client
-// loses the connection and goes on at another server. When the client is back at the first one,
-// that server goes on, too.
-type late struct {
-	s      *stage
-	client *session.Client
-	rule   *zktest.Rule
-	first  *zktest.Server
-	only   atomic.Pointer[zktest.Server] // that the client can reach; nil: none
-}
-
-// late opens the client, with its heartbeat and the group's path.
+// late opens a client whose requests can be made to come late, with its heartbeat and the group's
+// path.
 func (s *stage) late() *late {
 	s.T.Helper()
-	l := &late{s: s, first: s.Followers()[0]}
-	l.only.Store(l.first)
-	l.client = s.Open("a", session.Config{Dial: l.dial})
-	must(s.T, s.Session(l.client).EnsureHeartbeat(s.Within(patience)))
-	must(s.T, s.Session(l.client).EnsurePath(s.Within(patience), dir, nil))
+	l := &late{Late: s.Late("a", session.Config{})}
+	must(s.T, s.Session(l.Client).EnsureHeartbeat(s.Within(patience)))
+	must(s.T, s.Session(l.Client).EnsurePath(s.Within(patience), dir, nil))
 	return l
 }
 
-// next makes the client's next request of that operation about a member come late.
-func (l *late) next(op zktest.Op) {
-	l.s.Leader().StopPings() // LoseTouch lasts until the next one
-	l.rule = l.s.On(zktest.Match{Op: op, Path: dir + "/*", Host: "a", Nth: 1}, zktest.LoseTouch)
+type late struct {
+	*shared.Late
+	read <-chan struct{}
 }
 
-func (l *late) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if only := l.only.Load(); only == nil || only.Addr() != address {
-		return nil, syscall.EHOSTUNREACH
-	}
-	return l.s.Host("a").Dial(ctx, network, address)
-}
+// next makes the client's next request of that operation about a member come late.
+func (l *late) next(op zktest.Op) { l.read = l.Hold(zktest.Match{Op: op, Path: dir + "/*"}) }
 
 // lose waits for the request, and cuts the connection. The client reaches no server for now.
 func (l *late) lose() {
-	l.s.T.Helper()
-	<-l.rule.Fired()
-	l.only.Store(nil)
-	l.s.Host("a").Cut()
-}
-
-// move lets the client reach another server alone.
-func (l *late) move() { l.only.Store(l.s.Followers()[1]) }
-
-// back moves the client to the first server.
-func (l *late) back() {
-	l.s.T.Helper()
-	l.only.Store(l.first)
-	l.s.Host("a").Cut()
-	id := l.s.Session(l.client).ID()
-	l.s.Eventually("connection", func() bool {
-		at := l.s.ConnOf(id)
-		return at != nil && at.Server() == l.first.ID()
-	})
-}
-
-// happen lets the first server go on.
-func (l *late) happen() {
-	l.s.Leader().ResumePings()
-	await.Sleep(stageTick)
+	<-l.read
+	l.Cut()
 }
 
 // withAndWithoutLease runs a test with members of both kinds. A lease makes the session beat.
@@ -93,12 +50,12 @@ func TestALateCreateListsNobodyAfterLeave(t *testing.T) {
 	withAndWithoutLease(t, func(t *testing.T, s *stage, cfg group.Config) {
 		l := s.late()
 		l.next(zktest.OpMulti)
-		go func() { l.lose(); l.move() }()
-		m, err := join(s.Within(patience), l.client, dir, cfg)
+		go func() { l.lose(); l.Move() }()
+		m, err := join(s.Within(patience), l.Client, dir, cfg)
 		must(t, err)
 		must(t, m.Leave(s.Within(patience)))
-		l.back()
-		l.happen()
+		l.Back()
+		l.Happen()
 		if n := len(s.listed()); n != 0 {
 			t.Errorf("after Leave: %d znodes", n)
 		}
@@ -117,14 +74,14 @@ func TestALateCreateListsNobodyAfterAFailedJoin(t *testing.T) {
 				close(over)
 			}
 		}
-		_, err := join(ctx, l.client, dir, cfg)
+		_, err := join(ctx, l.Client, dir, cfg)
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("Join: %v", err)
 		}
-		l.move()
+		l.Move()
 		<-over
-		l.back()
-		l.happen()
+		l.Back()
+		l.Happen()
 		if n := len(s.listed()); n != 0 {
 			t.Errorf("after a failed Join: %d znodes", n)
 		}
@@ -136,12 +93,12 @@ func TestALateCreateDoesNotEndTheMembership(t *testing.T) {
 	withAndWithoutLease(t, func(t *testing.T, s *stage, cfg group.Config) {
 		l := s.late()
 		l.next(zktest.OpMulti)
-		go func() { l.lose(); l.move() }()
-		m, err := join(s.Within(patience), l.client, dir, cfg)
+		go func() { l.lose(); l.Move() }()
+		m, err := join(s.Within(patience), l.Client, dir, cfg)
 		must(t, err)
-		l.back()
+		l.Back()
 		must(t, s.Admin().Delete(t.Context(), m.Node(), -1))
-		l.happen()
+		l.Happen()
 		s.Eventually("listing", func() bool { return m.Status().Listings == 2 || m.Context().Err() != nil })
 		if err := context.Cause(m.Context()); err != nil {
 			t.Fatalf("the membership is over: %v", err)
@@ -159,20 +116,20 @@ func TestALateCreateOfLargeDataDoesNotEndTheMembership(t *testing.T) {
 	withAndWithoutLease(t, func(t *testing.T, s *stage, cfg group.Config) {
 		l := s.late()
 		cfg.Data = make([]byte, 10<<10)
-		m, err := join(s.Within(patience), l.client, dir, cfg)
+		m, err := join(s.Within(patience), l.Client, dir, cfg)
 		must(t, err)
 		s.On(zktest.Match{Op: zktest.OpMulti, Path: m.Node(), Host: "a", Nth: 1}, zktest.LoseRequest)
 		l.next(zktest.OpMulti)
 		must(t, s.Admin().Delete(t.Context(), m.Node(), -1))
 		l.lose()
-		l.move()
+		l.Move()
 		s.Eventually("listing", func() bool { return m.Status().Listings == 2 })
 		if m.Status().Failed == 0 {
 			t.Error("it has not begun anew")
 		}
-		l.back()
+		l.Back()
 		must(t, s.Admin().Delete(t.Context(), m.Node(), -1))
-		l.happen()
+		l.Happen()
 		s.Eventually("listing", func() bool { return m.Status().Listings == 3 || m.Context().Err() != nil })
 		if err := context.Cause(m.Context()); err != nil {
 			t.Errorf("the membership is over: %v", err)
@@ -185,13 +142,13 @@ func TestAMemberIsListedAgainAfterALateDeletionOfAFormerOne(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		l := s.late()
 		l.next(zktest.OpDelete)
-		former, err := join(s.Within(patience), l.client, dir, group.Config{ID: "a"})
+		former, err := join(s.Within(patience), l.Client, dir, group.Config{ID: "a"})
 		must(t, err)
-		go func() { l.lose(); l.move() }()
+		go func() { l.lose(); l.Move() }()
 		must(t, former.Leave(s.Within(patience)))
 		m := s.join("b", group.Config{ID: "a"})
-		l.back()
-		l.happen()
+		l.Back()
+		l.Happen()
 		s.Eventually("listing", func() bool { return m.Status().Listings == 2 && m.Valid() })
 		if n := len(s.listed()); n != 1 {
 			t.Errorf("%d znodes", n)
@@ -204,17 +161,17 @@ func TestALateWriteDoesNotReplaceNewerData(t *testing.T) {
 	onStage(t, 1, func(t *testing.T, s *stage) {
 		l := s.late()
 		l.next(zktest.OpSetData)
-		m, err := join(s.Within(patience), l.client, dir, group.Config{ID: "a", Data: []byte("old")})
+		m, err := join(s.Within(patience), l.Client, dir, group.Config{ID: "a", Data: []byte("old")})
 		must(t, err)
 		go m.Set(s.Within(patience), []byte("late"))
 		l.lose()
 		set := make(chan error, 1)
 		go func() { set <- m.Set(s.Within(patience), []byte("old")) }()
 		synctest.Wait()
-		l.move()
+		l.Move()
 		must(t, <-set)
-		l.back()
-		l.happen()
+		l.Back()
+		l.Happen()
 		for _, ch := range s.history() {
 			if string(ch.Data) == "late" {
 				t.Error("the late data have replaced the newer ones")

@@ -1,9 +1,11 @@
 package session_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -51,19 +53,16 @@ func TestACreateWhoseAnswerIsLostLeavesNothingLater(t *testing.T) {
 			large.Data = make([]byte, 10<<10) // too much for a beat
 			return s.CreatePlaces(ctx, large, place(1))
 		},
-		"in a batch": func(ctx context.Context, s *session.Session) (paths []string, err error) {
-			created := make(chan string, 2)
+		"in a batch": func(ctx context.Context, s *session.Session) ([]string, error) {
+			var creating sync.WaitGroup
+			var paths [2]string
+			var errs [2]error
 			for i := range 2 {
-				go func() {
-					path, e := s.CreatePlace(ctx, fmt.Sprint("/e/", i), "n-", nil, nil)
-					if e != nil {
-						err = e
-					}
-					created <- path
-				}()
+				creating.Go(func() { paths[i], errs[i] = s.CreatePlace(ctx, fmt.Sprint("/e/", i), "n-", nil, nil) })
 				synctest.Wait() // the first is sent alone
 			}
-			return []string{<-created, <-created}, err
+			creating.Wait()
+			return paths[:], cmp.Or(errs[0], errs[1])
 		},
 	} {
 		t.Run(how, func(t *testing.T) {

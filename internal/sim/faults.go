@@ -21,13 +21,14 @@ var faultKinds = []string{
 	"admin deletes candidate", "admin deletes leader", "admin deletes a leader that is cut off", "admin deletes path",
 	"late expiry", "lost touches", "pings stop", "server clock steps", "server grants less",
 	"admin overwrites record", "admin overwrites record and deletes leader",
+	"hold requests", "hold a create",
 }
 
 // A begin begins a fault and returns what ends it, or nil. It decides by rng alone.
 type begin func(w *world, rng *rand.Rand) (end func())
 
 // faults tells how the faults begin. Each group has a file.
-var faults = together(serverFaults, hostFaults, requestFaults, processFaults, adminFaults, aimedFaults, expiryFaults)
+var faults = together(serverFaults, hostFaults, requestFaults, processFaults, adminFaults, aimedFaults, expiryFaults, heldFaults)
 
 func together(groups ...map[string]begin) map[string]begin {
 	all := map[string]begin{}

@@ -175,23 +175,31 @@ func cling(w *world, p *proc, _ *rand.Rand) (end func()) {
 	if deposed == nil {
 		return nil
 	}
-	var rules []*zktest.Rule
-	for _, s := range w.ens.Servers() {
-		if s.ID() != deposed.ID() {
-			rules = append(rules, w.ens.On(zktest.Match{Op: zktest.OpConnect, Host: p.name, Server: s.ID()}, zktest.LoseRequest))
-		}
-	}
-	if c := w.ens.ConnOf(sessionID(p)); c == nil || c.Server() != deposed.ID() {
-		p.host.Cut()
-	}
+	free := w.confine(p, deposed)
 	time.AfterFunc(w.plan.Timeout, deposed.Isolate)
 	time.AfterFunc(4*w.plan.Timeout+syncLimit*tick, func() {
 		deposed.Rejoin()
+		free()
+	})
+	return nil
+}
+
+// confine lets a process reach one server alone, until free is called.
+func (w *world) confine(p *proc, only *zktest.Server) (free func()) {
+	var rules []*zktest.Rule
+	for _, s := range w.ens.Servers() {
+		if s.ID() != only.ID() {
+			rules = append(rules, w.ens.On(zktest.Match{Op: zktest.OpConnect, Host: p.name, Server: s.ID()}, zktest.LoseRequest))
+		}
+	}
+	if c := w.ens.ConnOf(sessionID(p)); c == nil || c.Server() != only.ID() {
+		p.host.Cut()
+	}
+	return func() {
 		for _, r := range rules {
 			r.Remove()
 		}
-	})
-	return nil
+	}
 }
 
 // settle is how long it takes, without faults, until a commit is on all servers.

@@ -131,6 +131,8 @@ var Faults = []Fault{
 		What: "the ZooKeeper leader stands still with a packet of a follower that it has read; the same besides"},
 	{Name: "7i all, random", Drawn: true, Held: true, Start: five, Do: atRandom(slices.Concat(hazards, holdEach(hold.Places...))), Slow: true,
 		What: "five candidates, everything at random, threads of the servers held as well"},
+	{Name: "7j requests, random", Drawn: true, Held: true, Do: heldAtRandom(hold.Request), Slow: true,
+		What: "followers stand still with a request that they have read; the same besides as in 7d"},
 
 	{Name: "8a lock", Drawn: true, Contend: true, Start: contenders(locks...), Do: holderExpelled,
 		What: "locks: the holder cut off, and its znode deleted by an administrator"},

@@ -38,14 +38,16 @@
 // Each change is one transaction of two writes: of the znode at the version that is known, and of a
 // journal, a znode that belongs to this [Value] or [Counter] alone. A transaction whose answer is
 // lost is sent again as it is. It cannot be carried out twice, and the journal tells whether it was
-// carried out. A change is begun anew only when none of its transactions can be carried out any
-// more. Curator's and kazoo's counters have no journal: they may add again.
+// carried out. If it is then refused, the journal is written alone before the change is reported as
+// not done, or begun anew. After that no transaction sent before is carried out, however late it
+// arrives. Curator's and kazoo's counters have no journal: they may add again.
 //
 // # On the wire
 //
 // The znode holds nothing but the value, so programs of other libraries may change it, too. This
 // package promises nothing about their changes. Its promises about ours hold. The journals are
-// ephemeral znodes in the directory [Config.Journals].
+// ephemeral znodes in the directory [Config.Journals]. An empty one may be left there until the
+// session ends, if the answer to its creation was lost.
 //
 //	EncodingDecimal   kazoo's Counter                                "42"
 //	EncodingInt64     Curator's DistributedAtomicLong                8 bytes, big-endian
@@ -60,11 +62,12 @@
 //
 // A change is one quorum write while nobody else changes the znode. The first one in a session
 // needs another write before it, which creates the journal; with [Config.Durable] only the first of
-// all does. After a second without a change, a change or a Get needs one read more. After a
-// conflict it waits for a moment, reads and tries again. A Counter carries the additions of many
-// goroutines in one write. Get is a quorum write that changes nothing, and a read after it, so that
-// it is never old. A change that finds a conflict costs the same. So does an Update whose function
-// returns an error. A Watcher reads once for each change that it sees.
+// all does. A refusal after a lost answer costs another write. After a second without a change, a
+// change or a Get needs one read more. After a conflict it waits for a moment, reads and tries
+// again. A Counter carries the additions of many goroutines in one write. Get is a quorum write
+// that changes nothing, and a read after it, so that it is never old. A change that finds a
+// conflict costs the same. So does an Update whose function returns an error. A Watcher reads once
+// for each change that it sees.
 //
 // A journal is an ephemeral znode, and stays as long as its session. A session has room for some
 // 15,000 ephemeral znodes of all kinds (session.Config.EphemeralBytes). So keep a Value or Counter

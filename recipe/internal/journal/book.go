@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -17,6 +18,7 @@ type book struct {
 	session *session.Session // that it belongs to; nil: it outlives sessions
 	path    string
 	made    bool // it was created, but somebody may have deleted it
+	doubted bool // the answer to the create was lost
 	version int32
 }
 
@@ -28,6 +30,10 @@ func newName() string { return rand.Text() }
 // open returns the journal to be used in a session. The journal is created before the first
 // attempt. If an attempt created it, a copy of that attempt could be carried out after somebody has
 // deleted the journal.
+//
+// An ephemeral journal is used only if its create was answered. Otherwise a copy of the create
+// could be carried out after drop, and then copies of the first attempts would fit again. Such a
+// copy leaves an empty znode until the session ends.
 func (z *Znode) open(ctx context.Context, s *session.Session) (*book, error) {
 	if z.book == nil || z.book.session != nil && z.book.session != s {
 		z.book = z.newBook(s)
@@ -35,7 +41,14 @@ func (z *Znode) open(ctx context.Context, s *session.Session) (*book, error) {
 	if z.book.made {
 		return z.book, nil
 	}
+	if z.book.doubted {
+		if err := s.EnsureDeleted(ctx, z.book.path); err != nil && !session.Permanent(err) {
+			return nil, err
+		}
+		z.book = z.newBook(s)
+	}
 	if err := z.create(ctx, s, z.book); err != nil {
+		z.book.doubted = z.book.session != nil && session.OutcomeOf(err) == session.OutcomeUnknown
 		return nil, err
 	}
 	z.book.made = true
@@ -71,14 +84,11 @@ func (z *Znode) create(ctx context.Context, s *session.Session, b *book) error {
 		}
 		_, err = s.Create(ctx, b.path, nil, flags, z.cfg.ACL)
 	}
-	if b.session != nil && errors.Is(err, zk.ErrNodeExists) {
-		return nil // we have created it, and the answer was lost: nobody else knows its name
-	}
 	return err
 }
 
-// drop deletes the journal, unless it outlives the session. The session has sent all copies of
-// attempts before that, and no other journal gets its name. So no copy is carried out afterwards.
+// drop deletes the journal, unless it outlives the session. No other journal gets its name, and no
+// copy of its create is on its way. So no copy of an attempt is carried out afterwards.
 func (z *Znode) drop(ctx context.Context) error {
 	b := z.book
 	if b == nil || b.session == nil {
@@ -129,17 +139,19 @@ func (z *Znode) consult(ctx context.Context, s *session.Session, b *book, a *att
 	}
 	next := b.next()
 	b.version = stat.Version
-	switch entry := string(data); {
+	switch {
 	case stat.Version != next:
 		return a.absent(), 0, errOther
-	case entry == z.mark(a.number):
+	case string(data) == z.mark(a.number):
 		return applied, stat.Mzxid, nil
-	case a.voids() && entry == z.mark(void):
-		return over, 0, errAgain
-	case strings.HasPrefix(entry, z.writer+" "):
-		return unknown, 0, errEarlier
 	}
-	return over, 0, errAgain // a durable journal that somebody else uses, too
+	return a.excluded() // by a void, by an attempt whose outcome was unknown, or by somebody who uses a durable journal, too
+}
+
+// excluded is the outcome of an attempt when j is over by something else.
+func (a *attempt) excluded() (outcome, int64, error) {
+	a.lost = false
+	return over, 0, cmp.Or(a.why, errAgain)
 }
 
 // absent is the outcome of an attempt that the journal does not show.
@@ -151,7 +163,6 @@ func (a *attempt) absent() outcome {
 }
 
 var (
-	errGone    = errors.New("the journal was deleted by somebody")
-	errOther   = errors.New("the journal was written by somebody else")
-	errEarlier = errors.New("the journal shows an earlier attempt: was the znode deleted and created again?")
+	errGone  = errors.New("the journal was deleted by somebody")
+	errOther = errors.New("the journal was written by somebody else")
 )

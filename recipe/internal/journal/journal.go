@@ -12,25 +12,27 @@
 // outcome:
 //
 //	done                              it was carried out, now or before
-//	the znode's version is refused    the journal was at j: nothing was carried out, and v is over
 //	the journal's version is refused  one attempt was carried out; the journal tells which
-//	the znode is refused otherwise    the journal was at j: nothing was carried out
+//	the znode is refused              the journal was at j: nothing was carried out so far
 //
 // All attempts of one change are made at the same j. So at most one of them is ever carried out,
 // even if copies of them arrive late. No attempt creates a missing journal, and no later journal
 // gets its name. So a copy never fits a later journal.
 //
-// A session keeps the order of its requests: after a refusal, none of its earlier copies is carried
-// out. That is not so for copies of an earlier session: that session may still exist after its
-// client has given it up. For these copies a refusal counts only if j or v is over.
+// A copy may be carried out after later requests of the same session: see
+// [session.Session.QuorumSync]. So if an answer was lost, a refusal of the znode does not end the
+// change. Then a void is sent, which writes the journal alone, at version j. If that is done, j is
+// over, and no copy is carried out any more. If it is refused, the journal tells what was carried
+// out. A large write that is never answered is ended by a void, too. A void costs one write, and
+// only after a lost answer.
 //
 // The journal is ephemeral. When the session is over before the outcome is known, the next session
-// makes the same change at the same version v: only one of the two can be carried out. If that is
-// refused, the outcome is unknown, unless the znode shows that another has written version v+1.
+// makes the same change at the same version v, with a journal of its own. Only one of the two can
+// be carried out. The former session may still exist after its client has given it up. So if the
+// change is refused, the outcome is unknown, unless the znode shows that another has written
+// version v+1.
 //
-// A durable journal outlives the session. Then the next session first writes the journal alone, at
-// version j. If that is done, j is over, and the change is made anew. If it is refused, the journal
-// tells what was carried out.
+// A durable journal outlives the session. The next session goes on with the same attempt.
 //
 // internal/model/journal.pml is a model of this, with what breaks without each of the rules.
 package journal

@@ -23,9 +23,10 @@ type attempt struct {
 	entry  int // how many of ops write the journal; they come first
 
 	losses      int   // of answers
-	lost        bool  // an answer was lost in the session of the journal: it may have been carried out
-	lostEarlier bool  // an answer was lost in an earlier session: a copy may still be on its way
+	lost        bool  // an answer was lost, and the journal may still be at j: a copy may be carried out
+	lostEarlier bool  // an answer was lost in an earlier session, which had another journal: so may a copy of that
 	cause       error // why the answer was lost
+	why         error // why the change is not done, once no copy can be carried out
 }
 
 const (
@@ -41,8 +42,8 @@ type outcome int
 const (
 	open    outcome = iota // not known yet: it is to be sent again
 	applied                // carried out
-	over                   // no copy was carried out, and none will be: j or v is over
-	refused                // the same, but only for the copies of this session
+	over                   // not carried out: j is over, or v is
+	refused                // not carried out so far; nothing is known of the copies of an earlier session
 	unknown                // nobody can find out
 )
 
@@ -54,15 +55,8 @@ func nearWrap(version int32) bool { return version > 1<<30 || version < 0 }
 // server: a write could not be tied to what was read.
 var ErrVersion = errors.New("the znode has version -1, which servers take for any version: set its data once more by hand")
 
-// compose writes an attempt's operations, with the next number. If an answer was lost in an earlier
-// session and the journal is durable, they write the journal alone. That makes the earlier copies
-// impossible.
+// compose writes an attempt's operations, with the next number.
 func (z *Znode) compose(a *attempt, b *book) {
-	if a.lostEarlier && b.session == nil {
-		a.ops = b.entry(z.mark(void), z.cfg.ACL)
-		a.entry = len(a.ops)
-		return
-	}
 	z.number++
 	a.number = z.number
 	a.ops = b.entry(z.mark(a.number), z.cfg.ACL)
@@ -79,7 +73,14 @@ func (z *Znode) compose(a *attempt, b *book) {
 	}
 }
 
-// voids reports whether the operations write the journal alone.
+// composeVoid writes operations that write the journal alone. When they are carried out, j is over,
+// and no copy of the attempt can be carried out any more.
+func (z *Znode) composeVoid(a *attempt, b *book) {
+	a.ops = b.entry(z.mark(void), z.cfg.ACL)
+	a.entry = len(a.ops)
+}
+
+// voids reports whether the operations are a void.
 func (a *attempt) voids() bool { return len(a.ops) == a.entry }
 
 // renews reports whether the attempt deletes the znode and creates it again.
@@ -98,6 +99,10 @@ func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) erro
 			z.writes.Add(1)
 			z.conclude(a.batch, zxid)
 			return nil
+		case (f == over || f == refused && !a.lostEarlier) && a.lost: // not done so far
+			a.why = err
+			z.composeVoid(a, z.book)
+			continue
 		case f == over, f == refused && !a.lostEarlier:
 			z.withdraw(a.batch)
 			return err
@@ -119,10 +124,10 @@ func (z *Znode) settle(ctx context.Context, s *session.Session, a *attempt) erro
 	}
 }
 
-// follow returns the session in which an attempt is to be sent next. If that is another session,
-// the attempt gets operations for its journal. If there is no session or no journal now, follow
-// returns the present session, in which nothing is sent any more. It returns an error if there can
-// never be a journal.
+// follow returns the session in which an attempt is to be sent next. If that has another journal,
+// the attempt gets operations for it. If there is no session or no journal now, follow returns the
+// present session, in which nothing is sent any more. It returns an error if there can never be a
+// journal.
 func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) (*session.Session, error) {
 	if s.Err() == nil {
 		return s, nil
@@ -138,8 +143,10 @@ func (z *Znode) follow(ctx context.Context, s *session.Session, a *attempt) (*se
 	case err != nil:
 		return s, nil
 	}
-	a.lostEarlier, a.lost = a.lostEarlier || a.lost, false
-	z.compose(a, b)
+	if b.session != nil {
+		a.lostEarlier, a.lost = a.lostEarlier || a.lost, false
+		z.compose(a, b)
+	}
 	return next, nil
 }
 
@@ -153,7 +160,7 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (outco
 		zxid := results[a.entry-1].Stat.Mzxid
 		z.book.version = results[a.entry-1].Stat.Version
 		if a.voids() {
-			return over, 0, errAgain
+			return a.excluded()
 		}
 		z.known = State{Exists: true, Data: a.data, Zxid: zxid, czxid: zxid}
 		if stat := results[len(results)-1].Stat; stat != nil {
@@ -172,7 +179,7 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (outco
 		a.lost, a.cause = true, err
 		z.lost.Add(1)
 		if a.losses++; a.losses > maxLosses && len(a.data) >= largeData && !a.voids() && s.Err() == nil {
-			return z.giveUp(ctx, s, a)
+			return refused, 0, &largeError{len(a.data), err}
 		}
 		return open, 0, err
 	case at < a.entry && stale:
@@ -188,7 +195,9 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (outco
 	return refused, 0, err
 }
 
-// A largeError is the error of a large write that was given up. It was not carried out.
+// A largeError is the error of a large write that was given up, because its answer was lost again
+// and again. Perhaps the server takes only small requests. Each time, all who use the session lose
+// the connection. The write was not carried out.
 type largeError struct {
 	bytes int
 	err   error
@@ -200,25 +209,6 @@ func (e *largeError) Error() string {
 
 func (e *largeError) Unwrap() error { return e.err }
 
-// giveUp ends a large attempt whose answer was lost again and again, for example because the server
-// takes only small requests. Each time, all who use the session lose the connection. Once a quorum
-// has answered, the attempt has happened or never will, because the requests of a session keep
-// their order.
-func (z *Znode) giveUp(ctx context.Context, s *session.Session, a *attempt) (outcome, int64, error) {
-	b := z.book
-	if _, err := s.QuorumSync(ctx, b.path); err != nil {
-		return open, 0, err
-	}
-	stat, ok, err := s.Exists(ctx, b.path)
-	switch {
-	case err != nil:
-		return open, 0, err
-	case ok && stat.Version == b.version:
-		return refused, 0, &largeError{len(a.data), a.cause}
-	}
-	return z.consult(ctx, s, b, a)
-}
-
 // isStale reports whether something was not as the attempt expected it.
 func isStale(err error) bool {
 	return errors.Is(err, zk.ErrBadVersion) || errors.Is(err, zk.ErrNoNode) ||
@@ -226,7 +216,7 @@ func isStale(err error) bool {
 }
 
 // overtaken tells the outcome of an attempt for which the znode was not as expected: err is about
-// the operation at. The journal was as expected, so nothing has been carried out in this session.
+// the operation at. The journal was as expected, so nothing has been carried out by it so far.
 func (z *Znode) overtaken(ctx context.Context, s *session.Session, a *attempt, at int, err error) (outcome, error) {
 	_, creates := a.ops[at].(*zk.CreateRequest)
 	switch {

@@ -4,22 +4,21 @@
  * Clients add to one counter C. An attempt is one multi: write the client's journal J at the version j that it
  * knows, with the number of the attempt as data; then set C at version v to x. All attempts of one operation are
  * made at the same j, so one of them is carried out at most, and J tells which. J is made before the first attempt.
- * Where J is durable, the next session first sends a void, which writes J alone, at j.
+ * A void writes J alone, at j. If an answer was lost, and a later attempt is refused, a void follows before the
+ * operation counts as not done. Where J is durable, the next session goes on with the same attempt.
  *
  * At any instant:
  *
- *   - an attempt is carried out at once, late, many times over (it was sent again), or never
- *   - so is an earlier attempt of the same session, after its connection was given up or answered otherwise
- *   - an answer is lost
- *   - an attempt is refused for another reason than a version. Then no earlier copy of its session is carried out
- *     any more, because a session keeps the order of its requests
+ *   - an attempt, or a void, is carried out at once, late, many times over (it was sent again), or never: an answer
+ *     is lost. It may be late behind later requests of the same session
+ *   - an attempt is refused for another reason than a version, or given up without an answer
  *   - a session expires, and its journal goes; or its client takes it for lost while it lives, and its requests
  *     may still be carried out
  *   - a client reads what its server had some time ago (known)
  *   - a client does nothing, ever
  *
- * Versions of C never come back: a znode that was deleted and made again is in RECREATE alone, and a wrap of
- * 2^30 changes while one request is on its way is in none.
+ * Versions of C never come back: a znode that was deleted and made again is in RECREATE alone, within one session,
+ * and a wrap of 2^30 changes while one request is on its way is in none.
  *
  * Searched for: an operation that counts twice; one that was called done, or not done, and is not; a result that
  * is not what was written; an outcome that is unknown though the session lives.
@@ -57,7 +56,10 @@
 #define refused_is_done     10   /* J at another version means that the latest attempt was done, without reading J */
 #define newer_in_next       11   /* the next session repeats the attempt at the version that C has now */
 #define refused_in_next     12   /* the next session's attempt is refused for another reason: nothing was done */
-#define no_void             13   /* with a durable journal the next session repeats the attempt instead of a void; refused means not done */
+#define no_void             13   /* with a durable journal the next session's attempt is refused: not done, without a void */
+#define refused_unvoided    14   /* an attempt is refused for another reason after an answer was lost: not done, without a void */
+#define changed_unvoided    15   /* so it is when C has changed */
+#define given_up_as_it_was  16   /* so it is when nothing is answered and J is still at j: a quorum was asked */
 
 /* What has to be reached. */
 #define a_late_copy          1   /* an attempt is carried out without an answer */
@@ -73,28 +75,33 @@
 #define a_refusal_in_next   11   /* so is one in the next session, and nobody can tell */
 #define a_void              12   /* a void makes the attempts of the last session impossible */
 #define a_late_void         13   /* J tells that a void was carried out */
+#define a_void_at_once      14   /* a void makes the attempts of the same session impossible */
+#define a_refused_done      15   /* J tells that an attempt was done after a later one was refused */
+#define a_giving_up         16   /* an attempt is given up */
 
 #define reached(goal) assert(GOAL != goal)
 
 #define SESSIONS (2 - RECREATE)
-#define NUMBERS (2 + RECREATE)
 #define VERSIONS (CLIENTS * OPERATIONS + 1)
-#define VOID NUMBERS                    /* the number in J after a void */
+#define VOID 3                          /* the number in J after a void; those of attempts are 1 and 2 */
 #define delta(c) (C[c].op + 1)          /* equal ones and others */
 
 mtype = { idle, sent, refused, changed };
 mtype = { pending, done, undone, unknown };
 
-typedef Attempt { bool made; bool alone; byte op; byte n; byte j; byte v; byte x };
-typedef Journal { bool exists = true; byte version; byte n };
+typedef Attempt {
+	bool alone;                     /* a void has followed */
+	bool fits;                      /* j is the version of J */
+	byte op; byte n; byte v; byte x /* n is 0 where there is none */
+};
+typedef Journal { bool exists = true; byte n };
 typedef Session { bool alive = true; Journal J; Attempt A[2] };  /* the latest attempt, and the one before */
 typedef Client {
 	Session S[SESSIONS];
 	byte s;                         /* the session that the client uses */
 	mtype phase = idle;
 	byte op;                        /* the operation under way; OPERATIONS: no more */
-	byte n;                         /* of the latest attempt; modulo NUMBERS, enough to tell it from those that may still be carried out */
-	byte j;                         /* the version of its journal */
+	bool knows = true;              /* the version of its journal */
 	bool orphan;                    /* the attempt was first made in a session that is over */
 	byte landed[OPERATIONS];        /* how often it was carried out, and what was written */
 	byte wrote[OPERATIONS];
@@ -117,28 +124,29 @@ mtype = { ok, bad_journal, bad_counter };
 #define over(c) (C[c].op == OPERATIONS)
 
 #define journalMatches(c, s, k) (BROKEN == no_journal || BROKEN == any_version || \
-	BOOK(c, s).exists && BOOK(c, s).version == ATTEMPT(c, s, k).j)
+	BOOK(c, s).exists && ATTEMPT(c, s, k).fits)
+#define alive(c, s, k) (ATTEMPT(c, s, k).n && journalMatches(c, s, k) && \
+	(ATTEMPT(c, s, k).alone || RECREATE || ATTEMPT(c, s, k).v == version))
 
 inline forget(c, in, k) {
-	ATTEMPT(c, in, k).made = false;
 	ATTEMPT(c, in, k).alone = false;
 	ATTEMPT(c, in, k).op = 0;
+	ATTEMPT(c, in, k).fits = false;
 	ATTEMPT(c, in, k).n = 0;
-	ATTEMPT(c, in, k).j = 0;
 	ATTEMPT(c, in, k).v = 0;
 	ATTEMPT(c, in, k).x = 0
 }
 
-/* An attempt at a version that C has left can never be carried out, unless it is a void. Forgetting it saves states. */
+/* What can never be carried out is forgotten. That saves states. */
 inline prune() {
 	for (p : 0 .. CLIENTS - 1) {
 		for (q : 0 .. SESSIONS - 1) {
 			if
-			:: !RECREATE && !ATTEMPT(p, q, 1).alone && ATTEMPT(p, q, 1).v != version -> forget(p, q, 1)
+			:: !alive(p, q, 1) -> forget(p, q, 1)
 			:: else
 			fi;
 			if
-			:: !RECREATE && q < C[p].s && ATTEMPT(p, q, 0).v != version -> forget(p, q, 0)
+			:: !alive(p, q, 0) && (q < C[p].s || C[p].phase == idle) -> forget(p, q, 0)
 			:: else
 			fi
 		};
@@ -147,23 +155,38 @@ inline prune() {
 	p = 0
 }
 
+/* J is written. Its former version never comes back. */
+inline enter(c, in, number) {
+	BOOK(c, in).n = number;
+	for (q : 0 .. SESSIONS - 1) {
+		if
+		:: DURABLE || q == in -> ATTEMPT(c, q, 0).fits = false; ATTEMPT(c, q, 1).fits = false
+		:: else
+		fi
+	};
+	q = 0;
+	if
+	:: DURABLE || in == C[c].s -> C[c].knows = false
+	:: else
+	fi
+}
+
 /* The multi is carried out, or not. What the answer says, if it arrives, is in answer. */
-inline evaluate(c, in, k) {
+inline evaluate(c, in, k, isVoid) {
 	if
 	:: BROKEN == counter_first && version != ATTEMPT(c, in, k).v -> answer = bad_counter
 	:: BROKEN == counter_first && version == ATTEMPT(c, in, k).v && !journalMatches(c, in, k) -> answer = bad_journal
 	:: BROKEN != counter_first && !journalMatches(c, in, k) -> answer = bad_journal
-	:: BROKEN != counter_first && journalMatches(c, in, k) && ATTEMPT(c, in, k).alone ->
+	:: BROKEN != counter_first && journalMatches(c, in, k) && isVoid ->
 		answer = ok;
-		BOOK(c, in).version++;
-		BOOK(c, in).n = VOID
-	:: BROKEN != counter_first && journalMatches(c, in, k) && !ATTEMPT(c, in, k).alone && version != ATTEMPT(c, in, k).v -> answer = bad_counter
+		enter(c, in, VOID);
+		prune()
+	:: BROKEN != counter_first && journalMatches(c, in, k) && !isVoid && version != ATTEMPT(c, in, k).v -> answer = bad_counter
 	:: else ->
 		answer = ok;
 		version++;
 		value[version] = ATTEMPT(c, in, k).x;
-		BOOK(c, in).version++;
-		BOOK(c, in).n = ATTEMPT(c, in, k).n;
+		enter(c, in, ATTEMPT(c, in, k).n);
 		C[c].landed[ATTEMPT(c, in, k).op]++;
 		C[c].wrote[ATTEMPT(c, in, k).op] = ATTEMPT(c, in, k).x;
 		assert(C[c].landed[ATTEMPT(c, in, k).op] == 1);
@@ -173,13 +196,14 @@ inline evaluate(c, in, k) {
 	fi
 }
 
-inline make(c, at, to) {
-	C[c].n = (C[c].n + 1) % NUMBERS;
-	NOW(c).made = true;
+/* Another number than that of an attempt whose outcome was unknown, and which may be in J without the client's knowledge. */
+#define another(c) (alive(c, C[c].s, 1) && BEFORE(c).n == 1 || !C[c].knows && BOOK(c, C[c].s).n == 1 -> 2 : 1)
+
+inline make(c, at, to, number) {
 	NOW(c).alone = false;
+	NOW(c).fits = C[c].knows;
 	NOW(c).op = C[c].op;
-	NOW(c).n = C[c].n;
-	NOW(c).j = C[c].j;
+	NOW(c).n = number;
 	NOW(c).v = at;
 	NOW(c).x = to;
 	C[c].phase = sent
@@ -187,19 +211,28 @@ inline make(c, at, to) {
 
 inline keep(c) {
 	if
-	:: NOW(c).v == version || NOW(c).alone || RECREATE -> copy(c)
-	:: else -> forget(c, C[c].s, 1)
+	:: alive(c, C[c].s, 0) -> assert(BROKEN || !alive(c, C[c].s, 1)); copy(c)
+	:: else
 	fi
 }
 
 inline copy(c) {
-	BEFORE(c).made = NOW(c).made;
 	BEFORE(c).alone = NOW(c).alone;
 	BEFORE(c).op = NOW(c).op;
+	BEFORE(c).fits = NOW(c).fits;
 	BEFORE(c).n = NOW(c).n;
-	BEFORE(c).j = NOW(c).j;
 	BEFORE(c).v = NOW(c).v;
 	BEFORE(c).x = NOW(c).x
+}
+
+/* Nothing is under way. */
+inline settled(c) {
+	C[c].phase = idle;
+	C[c].orphan = false;
+	if
+	:: !alive(c, C[c].s, 0) -> forget(c, C[c].s, 0)
+	:: else
+	fi
 }
 
 inline say(c, what) {
@@ -207,42 +240,44 @@ inline say(c, what) {
 	if
 	:: what == done -> assert(C[c].landed[C[c].op] == 1); assert(C[c].wrote[C[c].op] == NOW(c).x)
 	:: what == undone -> assert(C[c].landed[C[c].op] == 0)
-	:: what == unknown -> assert(!DURABLE && C[c].s > 0 || RECREATE); reached(an_unknown)
+	:: what == unknown -> assert(!DURABLE && C[c].s > 0); reached(an_unknown)
 	fi;
 	C[c].op++;
-	C[c].phase = idle;
-	C[c].orphan = false
+	settled(c)
 }
 
 /* J stands at the version that follows: one of the attempts was done. */
-inline entered(c) { C[c].j++ }
+inline entered(c) { C[c].knows = true }
 
 /* j is over, and nothing was done. */
 inline voided(c) {
+	if
+	:: C[c].orphan -> reached(a_void)
+	:: else -> reached(a_void_at_once)
+	fi;
 	entered(c);
-	C[c].phase = idle;
-	C[c].orphan = false
+	settled(c)
 }
 
-/* It is refused for another reason than a version, and so is what the session has sent before. */
-inline refuse(c) {
-	forget(c, C[c].s, 1);
+/* The attempt was not done. A copy may be, until a void is. */
+inline failed(c, broken) {
 	if
-	:: C[c].orphan && BROKEN != refused_in_next && BROKEN != no_void ->
-		reached(a_refusal_in_next);
-		forget(c, C[c].s, 0);
-		say(c, unknown)
-	:: else ->
-		reached(a_refusal);
-		forget(c, C[c].s, 0);
-		C[c].phase = idle;
-		C[c].orphan = false
+	:: BROKEN != broken && !(BROKEN == no_void && C[c].orphan) -> NOW(c).alone = true; C[c].phase = sent
+	:: else -> settled(c)
+	fi
+}
+
+/* An attempt is refused for another reason than a version. */
+inline refuse(c) {
+	if
+	:: C[c].orphan && !DURABLE && BROKEN != refused_in_next -> reached(a_refusal_in_next); say(c, unknown)
+	:: else -> reached(a_refusal); failed(c, refused_unvoided)
 	fi
 }
 
 inline hear(c) {
 	if
-	:: answer == ok && NOW(c).alone -> reached(a_void); voided(c)
+	:: answer == ok && NOW(c).alone -> voided(c)
 	:: answer == ok && !NOW(c).alone ->
 		if
 		:: C[c].orphan && !DURABLE -> reached(a_repeat_in_next)
@@ -252,11 +287,10 @@ inline hear(c) {
 		say(c, done)
 	:: answer == bad_journal && BROKEN == refused_is_done -> entered(c); say(c, done)
 	:: answer == bad_journal && BROKEN != refused_is_done -> C[c].phase = refused
-	/* J was at j: nothing was done so far, and C has left the version for ever. */
+	/* J was at j: nothing was done so far. */
 	:: answer == bad_counter && (!C[c].orphan || DURABLE || BROKEN == conflict_in_next) ->
 		reached(a_conflict);
-		C[c].phase = idle;
-		C[c].orphan = false
+		failed(c, changed_unvoided)
 	/* J is the next session's: it tells nothing of the attempt in the last one. */
 	:: answer == bad_counter && C[c].orphan && !DURABLE && BROKEN != conflict_in_next -> C[c].phase = changed
 	fi;
@@ -269,12 +303,14 @@ inline readJournal(c) {
 		reached(a_journal_entry);
 		if
 		:: C[c].orphan -> reached(a_durable_entry)
+		:: NOW(c).alone && !C[c].orphan -> reached(a_refused_done)
 		:: else
 		fi;
 		entered(c);
 		say(c, done)
 	:: NOW(c).alone && BOOK(c, C[c].s).n == VOID -> reached(a_late_void); voided(c)
-	:: else -> reached(an_earlier_attempt); entered(c); say(c, unknown)
+	/* It was one whose outcome was unknown. */
+	:: else -> reached(an_earlier_attempt); entered(c); settled(c)
 	fi
 }
 
@@ -282,25 +318,24 @@ inline readJournal(c) {
 inline readChanged(c, at) {
 	if
 	:: BROKEN == equal_is_done && value[at] == NOW(c).x -> say(c, done)
-	:: BROKEN == newer_in_next -> C[c].phase = idle; C[c].orphan = false
+	:: BROKEN == newer_in_next -> settled(c)
 	:: BROKEN != equal_is_done && BROKEN != newer_in_next && at == NOW(c).v + 1 && value[at] != NOW(c).x ->
 		reached(an_exclusion);
-		C[c].phase = idle;
-		C[c].orphan = false
+		failed(c, changed_unvoided)
 	:: else -> say(c, unknown)
 	fi
 }
 
 /*
  * The client uses the next session. If it does not know the fate of its attempt, it makes the attempt again, at the
- * same version. Where J is durable, it sends a void instead, which makes the attempt impossible.
+ * same version. Where J is durable, that is the very same attempt, or its void.
  */
 inline next(c) {
 	i = NOW(c).v;
 	j = NOW(c).x;
 	C[c].s++;
 	if
-	:: !DURABLE -> C[c].j = 0
+	:: !DURABLE -> C[c].knows = true
 	:: else
 	fi;
 	if
@@ -309,12 +344,8 @@ inline next(c) {
 	:: C[c].phase != idle && BROKEN == seen_unchanged && version == i -> C[c].phase = idle; say(c, undone)
 	:: else ->
 		C[c].orphan = true;
-		if
-		:: DURABLE -> C[c].n = (C[c].n + NUMBERS - 1) % NUMBERS        /* the very same */
-		:: else
-		fi;
-		make(c, i, j);
-		NOW(c).alone = DURABLE && BROKEN != no_void
+		make(c, i, j, AT(c, C[c].s - 1).A[0].n);
+		NOW(c).alone = DURABLE && AT(c, C[c].s - 1).A[0].alone
 	fi;
 	i = 0;
 	j = 0
@@ -322,27 +353,33 @@ inline next(c) {
 
 proctype Works(byte c) {
 end:	do
-	:: d_step { C[c].phase == sent && AT(c, C[c].s).alive -> evaluate(c, C[c].s, 0); hear(c) }
+	:: d_step { C[c].phase == sent && AT(c, C[c].s).alive -> evaluate(c, C[c].s, 0, NOW(c).alone); hear(c) }
+	:: d_step { C[c].phase == sent && AT(c, C[c].s).alive && !NOW(c).alone && (!C[c].orphan || DURABLE) ->
+		reached(a_giving_up);
+		if
+		:: BROKEN == given_up_as_it_was && !journalMatches(c, C[c].s, 0)
+		:: else -> failed(c, given_up_as_it_was)
+		fi }
 	:: d_step { C[c].phase == sent && AT(c, C[c].s).alive && !NOW(c).alone && journalMatches(c, C[c].s, 0) -> refuse(c) }
 	:: d_step { C[c].phase == refused && AT(c, C[c].s).alive && BOOK(c, C[c].s).exists -> readJournal(c) }
 	:: d_step { C[c].s + 1 < SESSIONS && (!over(c) || C[c].phase != idle) -> next(c) }
 	/* The caller wants no more: nothing of the operation is under way. */
-	:: d_step { !over(c) && !RECREATE && (C[c].phase == idle || BROKEN == caller_left && C[c].phase == sent) -> say(c, undone) }
+	:: d_step { !over(c) && (C[c].phase == idle || BROKEN == caller_left && C[c].phase == sent) -> say(c, undone) }
 	od
 }
 
 /* What its server shows of C may be old. */
 proctype Reads(byte c; byte at) {
 end:	do
-	:: d_step { at <= version && C[c].phase == idle && !over(c) -> keep(c); make(c, at, value[at] + delta(c)) }
+	:: d_step { at <= version && C[c].phase == idle && !over(c) -> keep(c); make(c, at, value[at] + delta(c), another(c)) }
 	:: d_step { at <= version && C[c].phase == changed && AT(c, C[c].s).alive && at > NOW(c).v -> readChanged(c, at) }
 	od
 }
 
 proctype Late(byte c; byte s) {
 end:	do
-	:: d_step { AT(c, s).alive && ATTEMPT(c, s, 0).made ->
-		evaluate(c, s, 0);
+	:: d_step { AT(c, s).alive && alive(c, s, 0) ->
+		evaluate(c, s, 0, false);
 		if
 		:: answer == ok ->
 			reached(a_late_copy);
@@ -353,7 +390,9 @@ end:	do
 		:: else
 		fi;
 		answer = 0 }
-	:: d_step { AT(c, s).alive && ATTEMPT(c, s, 1).made -> evaluate(c, s, 1); answer = 0 }
+	:: d_step { AT(c, s).alive && alive(c, s, 0) && ATTEMPT(c, s, 0).alone -> evaluate(c, s, 0, true); answer = 0 }
+	:: d_step { AT(c, s).alive && alive(c, s, 1) -> evaluate(c, s, 1, false); answer = 0 }
+	:: d_step { AT(c, s).alive && alive(c, s, 1) && ATTEMPT(c, s, 1).alone -> evaluate(c, s, 1, true); answer = 0 }
 	/* It expires. No request of it is carried out any more. */
 	:: d_step { AT(c, s).alive && (s < C[c].s || s == C[c].s && C[c].s + 1 < SESSIONS) ->
 		AT(c, s).alive = false;
@@ -363,7 +402,7 @@ end:	do
 		fi;
 		forget(c, s, 1);
 		if
-		:: !DURABLE -> AT(c, s).J.exists = false; AT(c, s).J.version = 0; AT(c, s).J.n = 0
+		:: !DURABLE -> AT(c, s).J.exists = false; AT(c, s).J.n = 0
 		:: else
 		fi }
 	od

@@ -55,12 +55,13 @@ var needs = map[string]configuration{
 
 	"equal_is_done":      twice,
 	"an_exclusion":       twice,
-	"refused_is_done":    again,
-	"an_earlier_attempt": again,
+	"an_earlier_attempt": twice,
 	"a_durable_entry":    durable,
 	"no_void":            durable,
 	"a_void":             durable,
 	"a_late_void":        durable,
+
+	"changed_unvoided": again,
 }
 
 func plain(file, name string) configuration {

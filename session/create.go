@@ -33,11 +33,10 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}, ensure: true}))
 }
 
-// CreatePlace is [Session.CreateProtected] for a znode that a [Hold] will keep. The only difference
-// is that a missing dir is an error, zk.ErrNoNode. A session with a place always has its heartbeat:
-// the first place and the heartbeat are created in one multi. The place's name has a UUID of
-// version 8. By that, others know that its session has a heartbeat. A missing directory of the
-// heartbeats is created. See also [Session.SeeThrough].
+// CreatePlace is [Session.CreateProtected] for a znode that a [Hold] will keep. The place's name
+// has a UUID of version 8. By that, others know that the session beats while it holds the place,
+// and take over from one that does not. A missing dir is an error, zk.ErrNoNode. A missing
+// directory of the heartbeats is created. See also [Session.SeeThrough].
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
 	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}}))
 }
@@ -99,7 +98,7 @@ func wanted(ctx context.Context) context.Context {
 // protected is what a protected create creates.
 type protected struct {
 	places []Place
-	ensure bool // a missing directory is created
+	ensure bool // a missing directory is created, and no Hold keeps the znode
 	beat   bool // a beat may carry the creates
 
 	failed atomic.Pointer[error] // why the latest attempt failed
@@ -188,7 +187,7 @@ func (s *Session) createGuarded(ctx context.Context, p *protected) ([]string, er
 	if err := s.begin(wanted(ctx)); err != nil {
 		return nil, p.fail(err)
 	}
-	first := s.createByBeat(p, newGUID())
+	first := s.createByBeat(p, p.newGUID())
 	if paths := first.await(ctx, s.ctx); paths != nil {
 		s.calls.Done()
 		return paths, nil
@@ -252,7 +251,7 @@ func (s *Session) createOnce(ctx context.Context, p *protected, first *beatCreat
 		}
 		// A new GUID for every attempt: an earlier one that is carried out late cannot be taken for
 		// this one.
-		guid = newGUID()
+		guid = p.newGUID()
 		paths, err = s.attempt(ctx, p, guid)
 	}
 	if err == nil || err == errAgain {
@@ -274,7 +273,7 @@ func (s *Session) createOnce(ctx context.Context, p *protected, first *beatCreat
 	}
 	if errors.Is(err, zk.ErrNoNode) && p.ensure {
 		if missing := s.EnsurePath(ctx, p.places[0].Dir, p.places[0].ACL); missing != nil {
-			return nil, false, missing
+			return nil, false, p.fail(missing)
 		}
 		again = true
 	}
@@ -302,9 +301,9 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string) ([]str
 	}
 	ops := p.creates(guid)
 	if p.alone || len(p.places) > 1 {
-		return s.createFenced(ops)
+		return s.createFenced(ctx, ops)
 	}
-	alone := func() (string, error) { return single(s.createFenced(ops)) }
+	alone := func() (string, error) { return single(s.createFenced(ctx, ops)) }
 	place := p.places[0]
 	path, err := s.creates.do(s.ctx, &pending{op: "create", path: place.prefix(guid), dir: place.Dir, ops: ops, alone: alone})
 	return []string{path}, err
@@ -384,12 +383,20 @@ func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 // join returns the path of a child.
 func join(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
 
-// newGUID returns a random UUID (RFC 9562). Version 8 is for private uses. Here it marks a place
-// whose session has a heartbeat.
-func newGUID() string {
+// newGUID returns the GUID for an attempt. Version 8 of UUIDs (RFC 9562) is for private uses. Here
+// it marks a place that a Hold keeps.
+func (p *protected) newGUID() string {
+	if p.ensure {
+		return newGUID(4)
+	}
+	return newGUID(8)
+}
+
+// newGUID returns a random UUID.
+func newGUID(version byte) string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | 8<<4
+	b[6] = b[6]&0x0f | version<<4
 	b[8] = b[8]&0x3f | 0x80
 	h := hex.EncodeToString(b[:])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]

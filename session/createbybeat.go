@@ -85,7 +85,7 @@ func (b *beatCreates) await(ctx, session context.Context) (paths []string) {
 // for the beat after the one that is under way. The caller holds s.mu.
 func (s *Session) takesCreates() bool {
 	connected := !s.over && s.state == StateConnected && s.conn != s.dropped
-	return connected && s.heart.exists && s.creating == nil && !s.beating && !s.beatAgain && !s.beatFailed && !s.heart.unsure
+	return connected && s.noCreates == 0 && s.heart.exists && s.creating == nil && !s.beating && !s.beatAgain && !s.beatFailed && !s.heart.unsure
 }
 
 // createsRoom returns how many bytes the creates in a beat may have, in addition to its checks and

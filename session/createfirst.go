@@ -42,7 +42,7 @@ func (s *Session) createFirst(lost func(error), places ...any) (paths []string, 
 			if errors.Is(err, zk.ErrNoAuth) {
 				err = fmt.Errorf("asked %s: %w: %s", s.cfg.asWhom(), err, notOurs)
 			}
-			return nil, fmt.Errorf("session: cannot create %s for heartbeats (see Config.Beats): %w", s.cfg.Beats, err)
+			return nil, &Error{Op: "create", Path: beat, Outcome: OutcomeNotDone, Err: fmt.Errorf("cannot create %s for heartbeats (see Config.Beats): %w", s.cfg.Beats, err)}
 		}
 		return nil, errAgain
 	case errors.Is(err, zk.ErrNoAuth):

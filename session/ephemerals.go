@@ -64,7 +64,7 @@ func (e *ephemerals) remove(path string) {
 // shortest path.
 func leastEphemerals(chroot, beats string) int {
 	heartbeat := chroot + join(beats, strings.Repeat("f", 16))
-	place := Place{Dir: chroot + "/x"}.prefix(newGUID())
+	place := Place{Dir: chroot + "/x"}.prefix(newGUID(8))
 	return 2*(pathOverhead+sequenceSize) + len(heartbeat) + len(place)
 }
 

@@ -11,15 +11,17 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/internal/wire"
 )
 
-// A request whose answer was lost may be carried out after later requests of the same session. For
-// that it is not enough that the session has moved to another server, because the session may move
-// back without the client knowing it:
+// A request whose answer was lost may be carried out after later requests of the same session:
 //
-//   - A server stands still. It has read the request, or has it in a socket.
-//   - The session moves on and writes through another server. It also tries the first server, but
-//     gives that handshake up.
-//   - When the first server goes on, it handles the handshake. Now the ensemble's leader takes the
-//     session's requests from there, and the old request is among them.
+//   - A server has read the request and holds it up: the thread that takes requests stands still.
+//   - The session moves on and writes through another server.
+//   - The first server handles a handshake of the session. It may be one that the client has given
+//     up. From now on the ensemble's leader takes the session's requests from there.
+//   - The thread goes on, and the old request is among them.
+//
+// The thread also outlives the server's leader. Then it forwards the request to the next leader,
+// after what the session has written meanwhile, even at the same server. All this was seen on real
+// servers (3.8.0 and 3.9.5).
 //
 // So each create of a place checks the session's heartbeat, at the version that the heartbeat has
 // by then. Each beat adds one to the version. When a beat has been committed after such a create
@@ -32,15 +34,24 @@ import (
 // [Session.EnsureHeartbeat]. FencedMulti reads it if its version is not known. The check needs READ
 // on the heartbeat. If it is refused because the version has changed, FencedMulti tries again.
 func (s *Session) FencedMulti(ctx context.Context, ops ...any) ([]zk.MultiResponse, error) {
+	return s.fencedMulti(ctx, ctx, ops)
+}
+
+// fencedMulti is FencedMulti that begins no attempt when wanted has ended. It waits for the answer
+// to an attempt until ctx ends.
+func (s *Session) fencedMulti(ctx, wanted context.Context, ops []any) ([]zk.MultiResponse, error) {
 	s.mu.Lock()
-	guard, exists := &zk.CheckVersionRequest{Path: s.heart.path}, s.heart.exists // askGuarded adds the version
+	guard := &zk.CheckVersionRequest{Path: s.heart.path} // askGuarded adds the version
+	known, exists := !s.heart.unsure, s.heart.exists
 	s.mu.Unlock()
 	if !exists {
 		return nil, unguarded(errUnfenced)
 	}
-	for {
-		if err := s.learnVersion(ctx); err != nil {
-			return nil, unguarded(err)
+	for attempt := 1; ; attempt++ {
+		if !known || attempt > 1 {
+			if err := s.learnVersion(wanted); err != nil {
+				return nil, unguarded(err)
+			}
 		}
 		results, err := s.multi(ctx, s.askGuarded, append([]any{guard}, ops...))
 		switch {
@@ -50,30 +61,46 @@ func (s *Session) FencedMulti(ctx context.Context, ops ...any) ([]zk.MultiRespon
 			return results[1:], err
 		case errors.Is(err, zk.ErrNoAuth):
 			return nil, unguarded(s.noPermission("read (READ)", zk.ErrNoAuth))
+		case !errors.Is(err, zk.ErrBadVersion) && !errors.Is(err, zk.ErrNoNode):
+			return nil, err
 		}
 		// A beat before it was in vain. Or somebody else has set the heartbeat: then the session is
 		// over if another has taken over from it.
-		if err := s.readHeartbeat(ctx); err != nil {
-			return nil, unguarded(err)
+		if attempt == 1 {
+			defer s.pauseCreatesInBeats()()
 		}
+	}
+}
+
+// learnVersion reads the heartbeat.
+func (s *Session) learnVersion(ctx context.Context) error {
+	_, err := again(ctx, s, func() (struct{}, error) {
+		if err := s.awaitUp(ctx); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, s.readHeartbeat(ctx)
+	})
+	if err == nil && ctx.Err() != nil {
+		err = endOf(ctx)
+	}
+	return err
+}
+
+// pauseCreatesInBeats makes beats carry no creates until end is called. A beat that is refused
+// because of a create does not change the version. One such beat after another would keep a guarded
+// multi, or a fence, from its end.
+func (s *Session) pauseCreatesInBeats() (end func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noCreates++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.noCreates--
 	}
 }
 
 var errUnfenced = fmt.Errorf("the session has no heartbeat; call EnsureHeartbeat first: %w", zk.ErrBadArguments)
-
-// learnVersion reads the heartbeat if its version is not known.
-func (s *Session) learnVersion(ctx context.Context) error {
-	s.mu.Lock()
-	unsure := s.heart.unsure
-	s.mu.Unlock()
-	if !unsure {
-		return nil
-	}
-	if err := s.awaitUp(ctx); err != nil {
-		return err
-	}
-	return s.readHeartbeat(ctx)
-}
 
 // askGuarded is ask for a multi that begins with a check of the heartbeat, at the version that the
 // heartbeat has when the multi is carried out. No beat is sent between the look at that version and
@@ -91,9 +118,9 @@ func (s *Session) askGuarded(conn *wire.Conn, r *wire.Request, then func([]wire.
 // unguarded is the error of a multi that was not carried out because of its guard.
 func unguarded(err error) error { return &Error{Op: "multi", Outcome: OutcomeNotDone, Err: err} }
 
-// createFenced makes znodes, all or none.
-func (s *Session) createFenced(ops []any) (paths []string, err error) {
-	results, err := s.FencedMulti(s.ctx, ops...)
+// createFenced makes znodes, all or none. It begins no attempt when ctx has ended.
+func (s *Session) createFenced(ctx context.Context, ops []any) (paths []string, err error) {
+	results, err := s.fencedMulti(s.ctx, ctx, ops)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +137,7 @@ func (s *Session) createFenced(ops []any) (paths []string, err error) {
 // heartbeat. The heartbeat has to exist.
 func (s *Session) Fence(ctx context.Context) error {
 	answered := make(chan struct{}, 1)
+	defer s.pauseCreatesInBeats()()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := &s.heart

@@ -168,23 +168,3 @@ func TestAfterAFenceNoFencedMultiHappens(t *testing.T) {
 		})
 	}
 }
-
-// A create that is sent while a beat is on its way expects the version after that beat. Otherwise
-// it would be refused, again and again where answers take longer than the time between two beats.
-func TestGuardedCreatesAreNotRefusedBesideBeats(t *testing.T) {
-	inBubble(t, func(t *testing.T, b *bubble) {
-		b.lines(1)
-		held(t, b.s)
-		b.host.Delay(b.s.LeaseTime() / 10) // a beat is on its way most of the time
-		b.Commits.Reset()
-		for range 100 {
-			_, err := b.s.CreatePlace(t.Context(), "/e/0", "n-", nil, nil)
-			must(t, err)
-		}
-		for _, c := range b.Commits.All() {
-			if c.Session == b.s.ID() && c.Err != zktest.CodeOK {
-				t.Fatalf("a transaction was refused: %v", c.Err)
-			}
-		}
-	})
-}

@@ -122,8 +122,9 @@ type Session struct {
 	beatFailed bool // the latest failed, and not because of one place or create
 	turn       int  // index in holds of the first place that the next beat checks
 
-	creating *beatCreates                 // creates that the next beat carries; it begins at once
-	fences   map[chan<- struct{}]struct{} // gets a signal after each beat; see fence
+	creating  *beatCreates                 // creates that the next beat carries; it begins at once
+	noCreates int                          // how many want that beats carry none
+	fences    map[chan<- struct{}]struct{} // gets a signal after each beat; see fence
 
 	heartLock chan struct{} // held while the heartbeat is created
 	states    *feed.Feed[State]

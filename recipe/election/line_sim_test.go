@@ -243,3 +243,25 @@ func TestAContainerMayBeTheElectionsPath(t *testing.T) {
 		}
 	})
 }
+
+// A znode of CreateProtected has a name that Curator's candidates would have, too. Its session does
+// not beat for it. So nobody may take it for a silent candidate of this library.
+func TestAProtectedZnodeAheadIsNotTakenOver(t *testing.T) {
+	onStage(t, zktest.Config{}, func(t *testing.T, s *stage) {
+		own := s.Session(s.Client("own"))
+		path, err := own.CreateProtected(within(t), stagePath, "latch-", []byte("own"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := s.enter("b")
+		b.events.wait(election.EventJoined, 1)
+		await.Sleep(5 * stageT)
+		if s.leading() != 0 || own.Err() != nil {
+			t.Errorf("%d lead; the session ahead: %v", s.leading(), own.Err())
+		}
+		if err := own.EnsureDeleted(within(t), path); err != nil {
+			t.Fatal(err)
+		}
+		b.term()
+	})
+}

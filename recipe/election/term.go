@@ -14,6 +14,7 @@ import (
 	"github.com/zkrecipe/zkrecipe/recipe/internal/held"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/ident"
 	"github.com/zkrecipe/zkrecipe/recipe/internal/tenure"
+	"github.com/zkrecipe/zkrecipe/session"
 )
 
 // Term is one period of leadership, from the election to its end for one reason. Any number of
@@ -108,7 +109,9 @@ func (t *Term) Proclaim(ctx context.Context, data []byte) error {
 	case t.proclaiming <- struct{}{}:
 		defer func() { <-t.proclaiming }()
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return notProclaimed(t, context.Cause(ctx))
+	case <-t.DrainContext().Done():
+		return recipe.ErrNotHeld
 	}
 	for {
 		// At a version: else an earlier request without an answer could be carried out later.
@@ -124,10 +127,14 @@ func (t *Term) Proclaim(ctx context.Context, data []byte) error {
 		case errors.Is(err, zk.ErrNoNode):
 			return recipe.ErrNotHeld
 		case err != nil:
-			return err
+			return notProclaimed(t, err)
 		}
 		t.version = stat.Version
 	}
+}
+
+func notProclaimed(t *Term, err error) error {
+	return &session.Error{Op: "setData", Path: t.Node(), Outcome: session.OutcomeNotDone, Err: err}
 }
 
 // Resign ends the term; it does not wait. In [Election.Run] the callback should return then, and

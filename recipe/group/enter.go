@@ -180,12 +180,22 @@ func (m *Member) settle(ctx context.Context, s *session.Session) error {
 	return s.Fence(ctx)
 }
 
-// clear deletes what the session may still have of the member.
+// clear deletes what the session may still have of the member. If it may not settle what became of
+// a create, it deletes what is there.
 func (m *Member) clear(s *session.Session) error {
 	ctx := m.last
-	if err := m.settle(ctx, s); err != nil {
-		return gone(s, err)
+	unsettled := m.settle(ctx, s)
+	if err := m.delete(ctx, s); err != nil {
+		return err
 	}
+	if unsettled != nil {
+		return gone(s, unsettled)
+	}
+	return nil
+}
+
+// delete deletes the znode, if it is the session's.
+func (m *Member) delete(ctx context.Context, s *session.Session) error {
 	pause := retry.New(m.clock, shortDelay, 10*time.Second)
 	for {
 		stat, ok, err := s.Exists(ctx, m.node)

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/go-zookeeper/zk"
+
+	"github.com/zkrecipe/zkrecipe/internal/await"
 	shared "github.com/zkrecipe/zkrecipe/internal/stage"
 	"github.com/zkrecipe/zkrecipe/recipe/group"
 	"github.com/zkrecipe/zkrecipe/session"
@@ -176,6 +179,41 @@ func TestALateWriteDoesNotReplaceNewerData(t *testing.T) {
 			if string(ch.Data) == "late" {
 				t.Error("the late data have replaced the newer ones")
 			}
+		}
+	})
+}
+
+// The member makes a late write impossible by another one. If that is refused for good, the member
+// does not try for ever.
+func TestARefusedWriteAfterALostOneIsNotRepeatedForEver(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		m := s.join("a", group.Config{ID: "a", Data: []byte("old")})
+		s.On(zktest.Match{Op: zktest.OpSetData, Path: m.Node(), Host: "a", Nth: 1}, zktest.LoseRequest)
+		refused := s.On(zktest.Match{Op: zktest.OpSetData, Path: m.Node(), Host: "a"}, zktest.Fail(zktest.CodeNoAuth))
+		if err := m.Set(s.Within(patience), []byte("new")); !errors.Is(err, zk.ErrNoAuth) {
+			t.Errorf("Set: %v", err)
+		}
+		await.Sleep(10 * stageT)
+		if n := refused.Hits(); n > 3 {
+			t.Errorf("it was tried %d times", n)
+		}
+	})
+}
+
+// Without WRITE on its heartbeat the session cannot tell whether a lost create may still happen. So
+// the member fails, and deletes what it has made.
+func TestAMemberThatCannotFenceLeavesNothing(t *testing.T) {
+	onStage(t, 1, func(t *testing.T, s *stage) {
+		must(t, s.Admin().EnsurePath(t.Context(), dir, nil))
+		must(t, s.Admin().EnsurePath(t.Context(), "/zkrecipe/beats", nil))
+		client := s.Open("a", session.Config{ACL: zk.WorldACL(zk.PermAll &^ zk.PermWrite)})
+		s.On(zktest.Match{Op: zktest.OpMulti, Path: dir + "/*", Host: "a", Nth: 1}, zktest.LoseReply)
+		_, err := join(s.Within(patience), client, dir, group.Config{ID: "a", NoLease: true, ACL: zk.WorldACL(zk.PermAll)})
+		if !errors.Is(err, zk.ErrNoAuth) {
+			t.Errorf("Join: %v", err)
+		}
+		if n := len(s.listed()); n != 0 {
+			t.Errorf("%d znodes are left", n)
 		}
 	})
 }

@@ -41,6 +41,8 @@ func (m *Member) run() {
 			m.update(func() { m.left = nil })
 			m.quit(&recipe.EndedError{Reason: recipe.ReasonNodeDeleted, Err: err})
 		case !m.joined && session.Permanent(err) && !errors.Is(err, errHidden):
+			left := m.clear(s) // an attempt whose answer was lost may have made the znode
+			m.update(func() { m.left = left })
 			m.quit(&recipe.PermanentError{Path: m.dir, Err: err})
 		case m.clock.Now().Sub(begun) >= s.LeaseTime():
 			m.pause.Reset()
@@ -332,6 +334,10 @@ func (st *stay) write(ctx context.Context) (again time.Duration, err error) {
 				err = &tooLarge{err}
 			}
 			st.lost = 0 // they do not count for later data
+			if done {   // it was only against the late write
+				st.late = 0
+				return st.s.Timeout(), nil
+			}
 			m.update(func() { m.refuse(asked, err) })
 			return 0, nil
 		default:

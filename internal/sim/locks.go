@@ -346,6 +346,7 @@ func (c *contender) work(ctx context.Context, l *lock.Lock, read bool, helds ...
 	if c.rng.Intn(40) == 0 {
 		c.holdsOn(ctx, told)
 	}
+	writes := true
 	for range c.rng.Intn(4) {
 		if !read && c.rng.Intn(2) == 0 {
 			token := h.Token()
@@ -355,7 +356,12 @@ func (c *contender) work(ctx context.Context, l *lock.Lock, read bool, helds ...
 			}
 		}
 		pause := time.Duration(c.rng.Int63n(int64(500 * time.Millisecond)))
-		c.p.useRegister(ctx, l.Path(), h, read, func() { clock.Sleep(ctx, c.p.clock, pause) })
+		pass := func() { clock.Sleep(ctx, c.p.clock, pause) }
+		if writes {
+			writes = c.p.useRegister(ctx, l.Path(), h, read, pass)
+		} else {
+			pass()
+		}
 		if ctx.Err() != nil || closed(told) {
 			break
 		}

@@ -33,11 +33,13 @@ type holder interface {
 
 // use reads the register, lets some time pass, and then reads it again or writes another value.
 // What a reader has read counts if it still holds the lock in the end. A write counts if it was
-// carried out, whether the writer still holds the lock or not: that is what Multi promises.
+// carried out, whether the writer still holds the lock or not: that is what Multi promises. If use
+// returns false, the outcome of the write is unknown. Then this holder must not write again:
+// servers may carry out the former write after the next.
 func (r *register) use(
 	ctx context.Context, path string, h holder, read bool,
 	get func(context.Context) (string, error), pass func(),
-) {
+) (known bool) {
 	op := updates.Op{Call: r.tick(), Read: read}
 	var err error
 	op.Found, err = get(ctx)
@@ -58,6 +60,7 @@ func (r *register) use(
 			r.add(op)
 		}
 	}
+	return !op.Unknown
 }
 
 // tick is an instant.
@@ -109,8 +112,8 @@ func (rs *registers) at(path string) *register {
 const longestPass = 3 * time.Second
 
 // useRegister lets a holder use the register of what it holds. It goes on when that is over: then
-// only Multi keeps it from writing.
-func (p *proc) useRegister(ctx context.Context, path string, h holder, read bool, pass func()) {
+// only Multi keeps it from writing. If it returns false, this holder must not use it again.
+func (p *proc) useRegister(ctx context.Context, path string, h holder, read bool, pass func()) bool {
 	get := func(ctx context.Context) (string, error) {
 		s, err := p.client.Session(ctx)
 		if err != nil {
@@ -121,7 +124,7 @@ func (p *proc) useRegister(ctx context.Context, path string, h holder, read bool
 	}
 	late, cancel := clock.WithTimeout(context.WithoutCancel(ctx), p.clock, longestPass+time.Second)
 	defer cancel()
-	p.w.registers.at(path).use(late, path, h, read, get, pass)
+	return p.w.registers.at(path).use(late, path, h, read, get, pass)
 }
 
 // checkRegisters lets Porcupine judge.

@@ -199,17 +199,18 @@ func (u *use) do(ctx context.Context, sem *semaphore.Semaphore, asked time.Time)
 func (u *use) work(ctx context.Context, permit *semaphore.Permit) {
 	p, rng := u.p, u.rng
 	end := min(time.Duration(rng.ExpFloat64()*float64(longestUse/2)), longestUse)
+	writes := true
 	for begun := p.clock.Now(); ctx.Err() == nil && p.clock.Now().Sub(begun) < end; {
 		p.w.check.lookAtPermits(u.dir)
 		for _, slot := range permit.Slots() {
 			permit.Multi(ctx, &zk.SetDataRequest{Path: slotPath(u.dir, slot.Number()), Data: []byte(strconv.FormatInt(slot.Token(), 10)), Version: -1})
 		}
 		pause := func() { p.rest(ctx, rng, longestPass) }
-		if !p.w.check.isMutex(u.dir) {
+		if !writes || !p.w.check.isMutex(u.dir) {
 			pause()
 			continue
 		}
-		p.useRegister(ctx, u.dir, permit, false, pause)
+		writes = p.useRegister(ctx, u.dir, permit, false, pause)
 	}
 	if rng.Intn(4) == 0 && len(p.w.plan.Faults) > 0 { // stop slowly, whatever the context says
 		p.rest(context.Background(), rng, 2*drainTimeout)

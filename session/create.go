@@ -35,8 +35,8 @@ func (s *Session) CreateProtected(ctx context.Context, dir, name string, data []
 
 // CreatePlace is [Session.CreateProtected] for a znode that a [Hold] will keep. The place's name
 // has a UUID of version 8. By that, others know that the session beats while it holds the place,
-// and take over from one that does not. A missing dir is an error, zk.ErrNoNode. A missing
-// directory of the heartbeats is created. See also [Session.SeeThrough].
+// and take over from a session that does not beat. A missing dir is an error, zk.ErrNoNode. A
+// missing directory of the heartbeats is created. See also [Session.SeeThrough].
 func (s *Session) CreatePlace(ctx context.Context, dir, name string, data []byte, acl []zk.ACL) (string, error) {
 	return single(s.createGuarded(ctx, &protected{places: []Place{{Dir: dir, Name: name, Data: data, ACL: acl}}}))
 }
@@ -48,10 +48,10 @@ type Place struct {
 	ACL       []zk.ACL
 	// Sent, if set, is called each time a beat with the create has been sent. It must not block,
 	// because it may run in the goroutine that reads all answers of the session. A server answers
-	// the requests of a session in order. So a read that Sent sends, see [Session.AskChildren], is
-	// usually answered right after the create, and shows the znode. If the read does not show the
-	// znode, that tells nothing: the connection was lost between the two, or the create has failed
-	// and may be tried again.
+	// the requests on one connection in order. So a read that Sent sends, see
+	// [Session.AskChildren], is usually answered right after the create, and shows the znode. If
+	// the read does not show the znode, that tells nothing: the connection was lost between the
+	// two, or the create has failed and may be tried again.
 	Sent func()
 }
 
@@ -310,7 +310,8 @@ func (s *Session) attempt(ctx context.Context, p *protected, guid string) ([]str
 }
 
 // findAll looks for the znodes of an attempt whose answer was lost. All of them are there, or none,
-// unless somebody has deleted some of them since. Then findAll deletes the others, too.
+// unless somebody has deleted some of them since. Then findAll deletes the others, too. Before the
+// Fence has ended, the attempt may still be carried out.
 func (s *Session) findAll(p *protected, guid string) (paths []string, err error) {
 	if err := s.Fence(s.ctx); err != nil {
 		s.mayBeLeft(p.places[0].Dir, err)
@@ -342,8 +343,8 @@ func (s *Session) mayBeLeft(dir string, err error) {
 }
 
 // findOwn looks for the znode of an attempt whose answer was lost, after a Fence. The beat of the
-// Fence was a write, so the reads after it show the znode, if there is one. After a sync they
-// perhaps would not: the leader that answers it may have been deposed, and may not know of it.
+// Fence was a write, so the reads after it show the znode, if there is one. A sync would not be
+// enough: a leader that was deposed and does not know it may answer a sync.
 func (s *Session) findOwn(dir, prefix string) (path string, err error) {
 	defer func() {
 		if err != nil {

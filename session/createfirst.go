@@ -118,8 +118,9 @@ func (s *Session) awaitHeartbeat(ctx context.Context) (first bool, done func(), 
 var errAgain = errors.New("session: to be tried again")
 
 // findHeartbeat finds out whether a create whose answer was lost has happened. If the heartbeat is
-// there, the create has happened. If not, the create may still have happened, and somebody may have
-// deleted the heartbeat since. A second create would be unsafe, so the session is over.
+// there, the create has happened. If not, the create may be carried out later. Or it was carried
+// out, and somebody has deleted the heartbeat. A second create would be unsafe, so the session is
+// over.
 func (s *Session) findHeartbeat(beat string, lost error) error {
 	var stat zk.Stat
 	_, err := s.QuorumSync(s.ctx, beat)

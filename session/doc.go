@@ -148,8 +148,9 @@
 // session. Other requests whose answer was lost may be carried out at any time while the session
 // exists, even after later requests of the session: a server may have held them up, and the session
 // may have moved back to that server without the client knowing it. There are two ways to be
-// certain. Give a version, and write again at the version that you read then: after that write, a
-// late one fails. Or use [Session.FencedMulti], and call [Session.Fence] before you read.
+// certain. Give each write a version. After a lost answer, read, and write again at the version
+// that the read shows. When that has succeeded, the lost one fails. Or use [Session.FencedMulti],
+// and after a lost answer call [Session.Fence] before you read.
 //
 // # Watches
 //

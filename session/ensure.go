@@ -9,14 +9,14 @@ import (
 )
 
 // EnsurePath creates the persistent znode at path and its parents if they are missing. It needs no
-// permission on znodes that exist.
+// permission on znodes that exist. If an answer is lost, a znode may be created again after
+// somebody has deleted it, as long as the session exists.
 func (s *Session) EnsurePath(ctx context.Context, path string, acl []zk.ACL) error {
 	return s.EnsureNode(ctx, path, nil, acl)
 }
 
 // EnsureNode is [Session.EnsurePath] with data for the last znode. If that exists, it keeps its own
-// data. If an answer is lost, the znode may be created once more after somebody has deleted it, as
-// long as the session exists.
+// data.
 func (s *Session) EnsureNode(ctx context.Context, path string, data []byte, acl []zk.ACL) error {
 	if _, err := s.full(path); err != nil {
 		return &Error{Op: "create", Path: path, Outcome: OutcomeNotDone, Err: err}

@@ -36,10 +36,10 @@ var (
 	// refused what [Config.SASL] presented. Trying again cannot help, so the client is closed.
 	ErrAuthFailed = wire.ErrAuthFailed
 	// ErrStray: the server refuses to delete a znode of this session. Or a create was not answered,
-	// and the server refuses to tell whether its znode exists, or lets the session not use its
-	// heartbeat, so that the create may still happen. The session is ended, which deletes
-	// the znode. Otherwise the znode would block everybody behind it in a line.
-	ErrStray = errors.New("session: the session cannot delete its own znode")
+	// and the server does not tell whether its znode exists, or does not permit the session to use
+	// its heartbeat, so that the create may still happen. The session is ended, which deletes the
+	// znode. Otherwise the znode would block everybody behind it in a line.
+	ErrStray = errors.New("session: a znode of the session may be left behind")
 )
 
 // ErrTooLarge is the error of a request that is longer than a server accepts (1 MiB with the

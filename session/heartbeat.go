@@ -32,7 +32,7 @@ type heartbeat struct {
 	version int32
 	next    int32         // the version after the beat that is under way, if any is
 	sent    bool          // a beat is under way
-	guarded int32         // the latest version at which a create of places was sent, see guard
+	guarded int32         // the latest version that a create of places or a FencedMulti expects, see guard
 	unsure  bool          // the version is not known: an answer was lost, or another has set the znode
 	refused error         // why the heartbeat could not be used, since the latest fence
 	until   clock.Instant // the end of the lease by the latest beat
@@ -41,7 +41,7 @@ type heartbeat struct {
 // know notes the version that an answer has shown.
 func (h *heartbeat) know(version int32) { h.version, h.next, h.unsure = version, version, false }
 
-// guard notes that creates of places are sent that succeed only at this version.
+// guard notes that a write is sent that succeeds only at this version.
 func (h *heartbeat) guard(version int32) {
 	if version-h.guarded > 0 { // a difference, because versions begin again after the largest
 		h.guarded = version

@@ -82,7 +82,7 @@ type Session struct {
 	calls   sync.WaitGroup          // what shutdown waits for
 	settle  chan struct{}           // held by setWatches, addWatch and removeWatches
 
-	order sync.Mutex // held while a beat or a guarded multi gets its version and is sent; sending does not wait
+	order sync.Mutex // held while a beat or a fenced multi gets its version and is sent; sending does not wait
 
 	mu         sync.Mutex // guards what follows; held for moments, never during I/O or calls out
 	state      State
@@ -123,8 +123,8 @@ type Session struct {
 	turn       int  // index in holds of the first place that the next beat checks
 
 	creating  *beatCreates                 // creates that the next beat carries; it begins at once
-	noCreates int                          // how many want that beats carry none
-	fences    map[chan<- struct{}]struct{} // gets a signal after each beat; see fence
+	noCreates int                          // how many callers want beats without creates
+	fences    map[chan<- struct{}]struct{} // gets a signal after each beat; see Fence
 
 	heartLock chan struct{} // held while the heartbeat is created
 	states    *feed.Feed[State]

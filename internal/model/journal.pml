@@ -9,8 +9,8 @@
  *
  * At any instant:
  *
- *   - an attempt, or a void, is carried out at once, late, many times over (it was sent again), or never: an answer
- *     is lost. It may be late behind later requests of the same session
+ *   - an attempt, or a void, is carried out at once, late, or never, and copies of it are carried out, too. Any
+ *     answer may be lost. What is late may come behind later requests of the same session
  *   - an attempt is refused for another reason than a version, or given up without an answer
  *   - a session expires, and its journal goes; or its client takes it for lost while it lives, and its requests
  *     may still be carried out
@@ -58,8 +58,8 @@
 #define refused_in_next     12   /* the next session's attempt is refused for another reason: nothing was done */
 #define no_void             13   /* with a durable journal the next session's attempt is refused: not done, without a void */
 #define refused_unvoided    14   /* an attempt is refused for another reason after an answer was lost: not done, without a void */
-#define changed_unvoided    15   /* so it is when C has changed */
-#define given_up_as_it_was  16   /* so it is when nothing is answered and J is still at j: a quorum was asked */
+#define changed_unvoided    15   /* C has changed after an answer was lost: not done, without a void */
+#define given_up_as_it_was  16   /* nothing is answered, and a quorum tells that J is at j: not done, without a void */
 
 /* What has to be reached. */
 #define a_late_copy          1   /* an attempt is carried out without an answer */
@@ -259,7 +259,7 @@ inline voided(c) {
 	settled(c)
 }
 
-/* The attempt was not done. A copy may be, until a void is. */
+/* The attempt was not carried out. A copy may still be, until a void is. */
 inline failed(c, broken) {
 	if
 	:: BROKEN != broken && !(BROKEN == no_void && C[c].orphan) -> NOW(c).alone = true; C[c].phase = sent

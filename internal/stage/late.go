@@ -11,9 +11,9 @@ import (
 	"github.com/zkrecipe/zkrecipe/session/zktest"
 )
 
-// A Late makes requests of a client come late: after later requests of the same session. A server
-// has read them and stands still. The client loses that connection and goes on at another server.
-// When it is back at the first one, that server goes on, too.
+// A Late makes requests of a client come late: after later requests of the same session. One thread
+// of a server holds them. The client loses that connection and goes on at another server. When it
+// is back at the first one, the thread goes on, too.
 type Late struct {
 	Client *session.Client
 
@@ -45,7 +45,7 @@ func (l *Late) dial(ctx context.Context, network, address string) (net.Conn, err
 // Hold makes the client's next request that matches come late. The channel is closed when the first
 // server has read it.
 func (l *Late) Hold(m zktest.Match) (read <-chan struct{}) {
-	l.s.Leader().StopPings() // a lost touch lasts until the next one
+	l.s.Leader().StopPings() // the leader's next ping to the follower would let the request go on
 	m.Host, m.Nth = l.host, 1
 	return l.s.On(m, zktest.LoseTouch).Fired()
 }
@@ -73,7 +73,7 @@ func (l *Late) reach(server *zktest.Server) {
 	})
 }
 
-// Happen lets the first server go on, which carries out what it has read.
+// Happen lets the thread of the first server go on. The server forwards what it has read.
 func (l *Late) Happen() {
 	l.s.Leader().ResumePings()
 	await.Sleep(Tick)

@@ -38,7 +38,7 @@ func New(client *session.Client, path string, cfg Config) (*Barrier, error) {
 // Raise raises the barrier: it creates the znode and its parents. It returns nil when the barrier
 // is up, also if it was up before. A later call of Wait is held back. The barrier stays up until
 // somebody lowers it, also after the end of the process that raised it. If an answer is lost, the
-// barrier may be raised once more although somebody has lowered it, as long as the session exists.
+// barrier may be raised again although somebody has lowered it, as long as the session exists.
 func (b *Barrier) Raise(ctx context.Context) error {
 	err := life.InEach(ctx, b.client, b.path, func(s *session.Session) error { return s.EnsurePath(ctx, b.path, b.cfg.ACL) })
 	return cut(ctx, b.path, "not known to be up", err)

@@ -99,8 +99,8 @@ func (t *Term) Multi(ctx context.Context, ops ...any) ([]zk.MultiResponse, error
 // LeaderLatch may stand behind us in line: the change uses up the latch's watch on our znode, and
 // the latch does not hear when we leave.
 //
-// If the outcome is unknown (see [session.OutcomeOf]), the data may still be replaced by these, but
-// not after a later call has succeeded.
+// If the outcome is unknown (see [session.OutcomeOf]), this write may still be carried out, until a
+// later call has succeeded.
 func (t *Term) Proclaim(ctx context.Context, data []byte) error {
 	if len(data) > ident.MaxData {
 		return fmt.Errorf("election: Proclaim was given %d bytes; want at most %d", len(data), ident.MaxData)

@@ -36,10 +36,11 @@ type Config struct {
 
 	// NoLease turns the lease off. Then [Member.Valid] is always false, and nothing is promised
 	// about how long the member believes itself listed. The session does not beat for it, which
-	// saves 4 quorum writes per lease. It has a heartbeat all the same, and beats when the answer
-	// to the member's create was lost: after that beat the create cannot happen late. So it needs
-	// CREATE on session.Config.Beats, and READ and WRITE on its heartbeat, as with a lease. Use it
-	// if nobody gives a departed member's work to another, as for the registration of a service.
+	// saves 4 quorum writes per lease. The session has a heartbeat all the same, and beats when the
+	// answer to the member's create was lost: after that beat the create cannot happen late. So it
+	// needs CREATE on session.Config.Beats, and READ and WRITE on its heartbeat, as with a lease.
+	// Use it if nobody gives a departed member's work to another, as for the registration of a
+	// service.
 	NoLease bool
 
 	// StopBefore is how long before the end of the lease the context of a [Listing] ends. At most a

@@ -27,8 +27,9 @@ import (
 // A Resize is never carried out twice in one path, even if an answer is lost. If somebody deletes
 // the path meanwhile, it is carried out in the one that is made then. The error says if the outcome
 // is unknown, because the session was lost or ctx has ended with the answer outstanding, or because
-// others have changed the size since ([session.OutcomeOf]). Then it may still be carried out, for a
-// moment even after a later Resize has found the size that it wants.
+// others have changed the size since ([session.OutcomeOf]). Then this Resize may still be carried
+// out until its own znode is deleted. That may be a moment after a later Resize has returned
+// because the size was right already.
 func (s *Semaphore) Resize(ctx context.Context, size int) error {
 	if size < 1 || size > s.cfg.most() {
 		return fmt.Errorf("semaphore: Resize was given %d; want 1 to %d", size, s.cfg.most())

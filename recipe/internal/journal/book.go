@@ -148,7 +148,8 @@ func (z *Znode) consult(ctx context.Context, s *session.Session, b *book, a *att
 	return a.excluded() // by a void, by an attempt whose outcome was unknown, or by somebody who uses a durable journal, too
 }
 
-// excluded is the outcome of an attempt when j is over by something else.
+// excluded is the outcome of an attempt when another write has ended j: neither the attempt nor a
+// copy can be carried out any more.
 func (a *attempt) excluded() (outcome, int64, error) {
 	a.lost = false
 	return over, 0, cmp.Or(a.why, errAgain)

@@ -19,12 +19,12 @@
 // even if copies of them arrive late. No attempt creates a missing journal, and no later journal
 // gets its name. So a copy never fits a later journal.
 //
-// A copy may be carried out after later requests of the same session: see
-// [session.Session.QuorumSync]. So if an answer was lost, a refusal of the znode does not end the
-// change. Then a void is sent, which writes the journal alone, at version j. If that is done, j is
-// over, and no copy is carried out any more. If it is refused, the journal tells what was carried
-// out. A large write that is never answered is ended by a void, too. A void costs one write, and
-// only after a lost answer.
+// A copy may be carried out after later requests of the same session: see "Calls and outcomes" in
+// package session. So if an answer was lost, a refusal of the znode does not end the change. Then a
+// void is sent: it writes the journal alone, at version j. If that succeeds, the journal is never
+// at j again (j is over), so no copy is carried out any more. If it is refused, the journal tells
+// what was carried out. A large write that is never answered is ended by a void, too. A void costs
+// one write, and only after a lost answer.
 //
 // The journal is ephemeral. When the session is over before the outcome is known, the next session
 // makes the same change at the same version v, with a journal of its own. Only one of the two can

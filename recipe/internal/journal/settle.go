@@ -24,7 +24,7 @@ type attempt struct {
 
 	losses      int   // of answers
 	lost        bool  // an answer was lost, and the journal may still be at j: a copy may be carried out
-	lostEarlier bool  // an answer was lost in an earlier session, which had another journal: so may a copy of that
+	lostEarlier bool  // an answer was lost in an earlier session, which had another journal: a copy may still be carried out there
 	cause       error // why the answer was lost
 	why         error // why the change is not done, once no copy can be carried out
 }
@@ -42,7 +42,7 @@ type outcome int
 const (
 	open    outcome = iota // not known yet: it is to be sent again
 	applied                // carried out
-	over                   // not carried out: j is over, or v is
+	over                   // not carried out so far: j is over, or the znode is not at v, which may come back
 	refused                // not carried out so far; nothing is known of the copies of an earlier session
 	unknown                // nobody can find out
 )
@@ -197,7 +197,7 @@ func (z *Znode) send(ctx context.Context, s *session.Session, a *attempt) (outco
 
 // A largeError is the error of a large write that was given up, because its answer was lost again
 // and again. Perhaps the server takes only small requests. Each time, all who use the session lose
-// the connection. The write was not carried out.
+// the connection. It is reported only when no copy can be carried out any more.
 type largeError struct {
 	bytes int
 	err   error
@@ -216,7 +216,8 @@ func isStale(err error) bool {
 }
 
 // overtaken tells the outcome of an attempt for which the znode was not as expected: err is about
-// the operation at. The journal was as expected, so nothing has been carried out by it so far.
+// the operation at. The journal was as expected, so no attempt that writes it was carried out so
+// far.
 func (z *Znode) overtaken(ctx context.Context, s *session.Session, a *attempt, at int, err error) (outcome, error) {
 	_, creates := a.ops[at].(*zk.CreateRequest)
 	switch {

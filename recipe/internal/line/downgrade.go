@@ -18,8 +18,9 @@ var ErrNumbers = errors.New("the numbers of the line have run out")
 
 // Downgrade makes a writer that has led a reader with the same number, in one multi: nobody gets
 // between, and those who wait for the writer find the reader. The holder must have stopped writing
-// before. It holds nothing until Step has returned a lease. On an error the place is what it was,
-// or ctx or the session has ended: the caller leaves.
+// before. It holds nothing until Step has returned a lease. On an error the caller leaves. The
+// place is then what it was, or ctx or the session has ended, or the place is being deleted because
+// the answer was lost.
 func (p *Place) Downgrade(ctx context.Context, reader Style) error {
 	if p.number() == noNumber {
 		return ErrNumbers
@@ -30,8 +31,8 @@ func (p *Place) Downgrade(ctx context.Context, reader Style) error {
 	used, err := p.rename(ctx, path)
 	if session.OutcomeOf(err) == session.OutcomeUnknown {
 		if err = p.downgraded(ctx, path, err); err != nil {
-			// The reader may be there, or come later. It comes with the deletion of the writer. So
-			// the writer is deleted first, and the reader afterwards.
+			// The multi may still be carried out, and it fails once the writer is gone. So the
+			// writer is deleted first, then the reader, if it is there.
 			p.s.DeleteInBackground(p.path, func() { p.s.DeleteInBackground(path, nil) }, p.announcement()...)
 		}
 	}
@@ -120,7 +121,8 @@ func (p *Place) unused(ctx context.Context, n int64) {
 	}
 }
 
-// downgraded finds out what a multi has done whose answer was lost.
+// downgraded returns nil if the reader is there after a multi whose answer was lost. If it is not
+// there, the multi may still be carried out. Then downgraded returns the error lost.
 func (p *Place) downgraded(ctx context.Context, path string, lost error) error {
 	if _, err := p.s.QuorumSync(ctx, path); err != nil {
 		return lost

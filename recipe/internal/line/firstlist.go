@@ -13,10 +13,10 @@ import (
 
 // A firstList is the list of the line that a new place needs. If a beat carries the create of the
 // place, the list is asked for when that beat has been sent. Otherwise it is asked for when the
-// create has been answered. A server answers the requests of a session in order. So in the first
-// case the list comes right after the answer to the create, and joining takes one round trip less.
-// If the connection is lost between the two, or the create has to be tried again, the list may lack
-// the own znode. Then it tells nothing.
+// create has been answered. A server answers the requests on one connection in order. So in the
+// first case the list comes right after the answer to the create, and joining takes one round trip
+// less. If the connection is lost between the two, or the create has to be tried again, the list
+// may lack the own znode. Then it tells nothing.
 type firstList struct {
 	s       *session.Session
 	cfg     Config

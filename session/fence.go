@@ -67,8 +67,9 @@ func (s *Session) fencedMulti(ctx, wanted context.Context, ops []any) ([]zk.Mult
 		case !errors.Is(err, zk.ErrBadVersion) && !errors.Is(err, zk.ErrNoNode):
 			return nil, err
 		}
-		// A beat before it was in vain. Or somebody else has set the heartbeat: then the session is
-		// over if another has taken over from it.
+		// The version is another one than expected. Perhaps a beat that was sent before this multi
+		// was refused. Or somebody else has set the heartbeat. If that was a takeover, the next
+		// read ends the session.
 		if attempt == 1 {
 			defer s.pauseCreatesInBeats()()
 		}
